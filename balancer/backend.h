@@ -1,0 +1,50 @@
+// One backend of a pool as all threads see it: its address, its slots and its condition.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace flaskscale::balancer {
+
+// Life of a backend. A static backend starts in `booting` too: it serves after its first good check.
+enum class Life : uint8_t { booting, warming, ready, draining, gone };
+std::string_view to_string(Life life);
+
+// How an exchange with a backend ended, for the passive checks.
+enum class ExchangeResult : uint8_t { ok, server_error, connect_failed, broken, timed_out, client_left };
+
+// The in-flight count and the limit that holds now share one atomic word, so that a request is never
+// counted in against a limit that has just been lowered: after drain() returns, no take succeeds.
+class Backend {
+ public:
+  Backend(uint64_t id, std::string address, uint32_t weight);
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  // Constant after construction. Any thread.
+  uint64_t id() const { return id_; }             // unique in the process, never reused
+  const std::string& address() const { return address_; }  // "host:port", the registry's key
+  uint32_t weight() const { return weight_; }
+
+  // Any thread.
+  uint32_t in_flight() const;
+  uint32_t limit() const;     // slots that may be taken now; 0 while down, ejected or draining
+  Life life() const { return life_.load(std::memory_order_relaxed); }
+  bool is_up() const { return up_.load(std::memory_order_relaxed); }
+  bool is_ejected() const { return ejected_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class Pool;
+  const uint64_t id_;
+  const std::string address_;
+  const uint32_t weight_;
+  alignas(64) std::atomic<uint64_t> word_{0};  // limit in the high half, in flight in the low half
+  alignas(64) std::atomic<Life> life_{Life::booting};
+  std::atomic<bool> up_{false};
+  std::atomic<bool> ejected_{false};
+  std::atomic<uint32_t> failures_in_a_row_{0};
+};
+
+}  // namespace flaskscale::balancer

@@ -1,0 +1,126 @@
+// Backends that serve the same thing, with one queue: who serves a request, now or later.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "balancer/admission.h"
+#include "balancer/backend.h"
+#include "balancer/load_meter.h"
+#include "balancer/settings.h"
+#include "balancer/slot.h"
+#include "base/random.h"
+#include "base/time.h"
+
+namespace flaskscale::balancer {
+
+class BackendSet;  // immutable list of the backends that may be picked, shared by the workers' views
+
+// A worker's own view of a pool: the set it last saw, its random numbers, its round-robin place.
+// One worker thread only; made by Pool::make_view.
+class PoolView {
+ public:
+  PoolView(uint16_t worker, uint64_t seed) : worker_(worker), random_(seed) {}
+
+ private:
+  friend class Pool;
+  uint16_t worker_;
+  uint64_t generation_ = 0;
+  uint32_t cursor_ = 0;
+  Random random_;
+  std::shared_ptr<const BackendSet> set_;
+};
+
+// What the operator and the scaler see of a backend.
+struct BackendStatus {
+  uint64_t id = 0;
+  std::string address;
+  Life life = Life::booting;
+  bool up = false;
+  bool ejected = false;
+  bool drained_by_operator = false;
+  uint32_t weight = 1;
+  uint32_t in_flight = 0;
+  uint32_t limit = 0;
+  double up_since_seconds = 0;  // how long it has been up; 0 while down
+};
+
+// Invariants (design.md part 11): in flight at a backend never exceeds its slots (2); nobody waits while a
+// backend has a free slot (3); only warming and ready backends are taken (4).
+class Pool {
+ public:
+  // `workers`: how many PoolViews will exist at most.
+  Pool(std::string name, const PoolSettings& settings, uint16_t workers);
+  ~Pool();  // no slot is held and nobody waits any more
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  const std::string& name() const { return name_; }
+
+  // --- Worker threads -----------------------------------------------------------------------------
+  // Steady state: no lock, no allocation. Counts an arrival unless the request is a retry.
+  AcquireOutcome acquire(PoolView& view, const AcquireRequest& request, Waiter& waiter, WaiterHome& home);
+
+  // The waiter leaves: it is not called any more, its place is free at once, a slot already on its way goes
+  // to the next. Only the waiter's thread.
+  enum class Leave : uint8_t { client_left, timed_out };
+  void leave(const std::shared_ptr<Ticket>& ticket, Leave why, Time now);
+
+  // Ends the wait of a decided ticket: calls its waiter unless it has left. The thread of its home.
+  static void deliver(const std::shared_ptr<Ticket>& ticket);
+
+  // When the waiter of this ticket must give up, given what the pool knows now; grows while capacity is coming.
+  // Call again at that time: wait on if it moved, else leave(timed_out).
+  Time deadline(const Ticket& ticket, Time now) const;
+  Refused timed_out_refusal(Time now) const;
+
+  // Tells the passive checks how an exchange ended. Any thread.
+  void report(Backend& backend, ExchangeResult result, Time now);
+
+  // A retry may be made now: counts it against the budget. Pair with end_retry() when that try ended.
+  bool try_begin_retry();
+  void end_retry();
+
+  // --- Control loop ---------------------------------------------------------------------------------
+  // Adds or finds by address. A new backend is `booting` and takes nothing until its first good check.
+  std::shared_ptr<Backend> add_backend(const std::string& address, uint32_t weight, Time now);
+  // Takes no new request from now on. Returns the in-flight count it left.
+  uint32_t drain(const std::string& address, Time now);
+  // Back to what it was; false if it is not draining (or not there).
+  bool undrain(const std::string& address, Time now);
+  // Out of the set at once; in-flight requests finish. The object lives until its last slot is freed.
+  void remove_backend(const std::string& address, Time now);
+  // A health check's verdict, one probe at a time.
+  void on_probe(const std::string& address, bool good, Time now);
+  // The provider's capacity that is on its way: the hold time stretches until `now + expected_in`.
+  // none: nothing is coming. Also makes an empty pool hold instead of refuse.
+  void expect_capacity(bool coming, Duration boot_median, Time now);
+  // An operator's or scaler's reload: new limits apply at once, waiting requests stay.
+  void apply(const PoolSettings& settings, Time now);
+  // Every 100 ms or so: slot ramps, ends of ejections, drain rate, the lost-wake-up gauge.
+  void tick(Time now);
+  // Refuses everybody who waits and all who come (shutdown, pool removed by a reload).
+  void close(Time now);
+
+  // --- Any thread -------------------------------------------------------------------------------------
+  LoadReading read_load(Time now) const;
+  std::vector<BackendStatus> backends(Time now) const;
+  uint64_t queued() const { return waiting_.load(std::memory_order_relaxed); }
+  double predicted_wait_seconds(Time now) const;
+  // Seconds in which someone waited while a slot was free; must stay 0.
+  double idle_slot_while_queued_seconds() const;
+  PoolSettings settings() const;
+  PoolView make_view(uint16_t worker, uint64_t seed) const;
+
+ private:
+  friend class Slot;
+  const std::string name_;
+  alignas(64) std::atomic<uint64_t> waiting_{0};
+};
+
+}  // namespace flaskscale::balancer
