@@ -14,6 +14,8 @@ class TimeoutEntry {
   ~TimeoutEntry() { cancel(); }
 
   bool is_armed() const { return next_ != nullptr; }
+  // When it was last armed.
+  Time since() const { return since_; }
   void cancel() {
     if (next_ == nullptr) return;
     previous_->next_ = next_;
