@@ -1,4 +1,5 @@
-// The configuration file as plain values: what the user wrote, defaults filled in, nothing compiled.
+// The configuration file as plain values: what the user wrote, defaults filled in, nothing
+// compiled.
 #pragma once
 
 #include <chrono>
@@ -122,10 +123,10 @@ struct ScalingModel {
   double availability = 0.95;
   Duration drain_timeout = std::chrono::minutes(5);
   Duration boot_timeout = std::chrono::minutes(5);
-  Duration idle_to_zero = std::chrono::minutes(15);       // min = 0 only
-  Duration scale_in_window = std::chrono::minutes(5);     // the keep window of the law, 3.6
-  Duration scale_in_interval = std::chrono::minutes(1);   // between two scale-in steps
-  Duration boot_estimate = std::chrono::seconds(75);      // prior of the boot time, until it is learned
+  Duration idle_to_zero = std::chrono::minutes(15);      // min = 0 only
+  Duration scale_in_window = std::chrono::minutes(5);    // the keep window of the law, 3.6
+  Duration scale_in_interval = std::chrono::minutes(1);  // between two scale-in steps
+  Duration boot_estimate = std::chrono::seconds(75);  // prior of the boot time, until it is learned
   Duration service_time_estimate = std::chrono::milliseconds(200);
   ProcessProviderModel process;
   bool operator==(const ScalingModel&) const = default;
