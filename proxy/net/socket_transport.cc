@@ -1,0 +1,126 @@
+#include "proxy/net/socket_transport.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/check.h"
+#include "proxy/net/uv_handle.h"
+
+namespace flaskscale::net {
+namespace {
+
+constexpr size_t kMaxParts = 4;
+
+IoResult failure(int error_number) {
+  if (error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR) {
+    return {IoResult::Status::would_block, 0, 0};
+  }
+  return {IoResult::Status::failed, 0, error_number};
+}
+
+void on_poll(uv_poll_t* poll, int status, int events) {
+  auto* handler = static_cast<TransportHandler*>(poll->data);
+  if (handler == nullptr) return;
+  // An error condition: the next read or write fetches it from the socket.
+  if (status < 0 || (events & UV_READABLE) != 0) {
+    handler->on_readable();
+    if (poll->data == nullptr) return;  // the handler closed us
+  }
+  if (status < 0 || (events & UV_WRITABLE) != 0) handler->on_writable();
+}
+
+}  // namespace
+
+SocketTransport::SocketTransport(EventLoop& loop, int fd, TransportHandler& handler)
+    : handler_(handler), poll_(new uv_poll_t), fd_(fd) {
+  FS_CHECK(uv_poll_init(loop.uv(), poll_, fd) == 0);
+  poll_->data = &handler_;
+}
+
+SocketTransport::~SocketTransport() {
+  CloseHandle<uv_poll_t>()(poll_);
+  ::close(fd_);  // uv_close has taken it out of the poll set
+}
+
+Result<std::unique_ptr<SocketTransport>> SocketTransport::connect(EventLoop& loop,
+                                                                  const SocketAddress& to,
+                                                                  TransportHandler& handler) {
+  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return error_from_errno(errno, "socket");
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (::connect(fd, to.raw(), to.length()) != 0 && errno != EINPROGRESS) {
+    const int error_number = errno;
+    ::close(fd);
+    return error_from_errno(error_number, "connect to " + to.to_string());
+  }
+  auto transport = std::make_unique<SocketTransport>(loop, fd, handler);
+  transport->watch(Interest::writable);
+  return transport;
+}
+
+IoResult SocketTransport::read(std::span<char> into) {
+  const ssize_t n = ::recv(fd_, into.data(), into.size(), 0);
+  if (n > 0) return {IoResult::Status::ok, static_cast<size_t>(n), 0};
+  if (n == 0) return {IoResult::Status::closed, 0, 0};
+  return failure(errno);
+}
+
+IoResult SocketTransport::write(std::span<const std::string_view> parts) {
+  FS_CHECK(parts.size() <= kMaxParts);
+  std::array<iovec, kMaxParts> vectors;  // NOLINT: filled below
+  size_t count = 0;
+  for (const auto part : parts) {
+    if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+  }
+  if (count == 0) return {};
+  ssize_t n = 0;
+  if (count == 1) {
+    n = ::send(fd_, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  }
+  if (n >= 0) return {IoResult::Status::ok, static_cast<size_t>(n), 0};
+  return failure(errno);
+}
+
+void SocketTransport::watch(Interest interest) {
+  if (interest == interest_) return;
+  interest_ = interest;
+  if (interest == Interest::none) {
+    uv_poll_stop(poll_);
+    return;
+  }
+  const auto bits = static_cast<unsigned>(interest);
+  const int events = ((bits & 1U) != 0 ? UV_READABLE : 0) | ((bits & 2U) != 0 ? UV_WRITABLE : 0);
+  FS_CHECK(uv_poll_start(poll_, events, on_poll) == 0);
+}
+
+void SocketTransport::abort() {
+  const linger reset{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+void SocketTransport::shut_down_writing() { ::shutdown(fd_, SHUT_WR); }
+
+int SocketTransport::connect_result() {
+  int error_number = 0;
+  socklen_t length = sizeof error_number;
+  if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error_number, &length) != 0) return errno;
+  return error_number;
+}
+
+bool SocketTransport::is_quiet() {
+  char byte = 0;
+  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace flaskscale::net
