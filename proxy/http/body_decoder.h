@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "proxy/http/head.h"
@@ -21,14 +20,21 @@ class BodyDecoder {
     bool complete = false;
   };
 
+  // Of one body: all chunk extensions together; the trailer section.
+  static constexpr uint32_t kMaxExtensionBytes = 16U << 10U;
+  static constexpr uint32_t kMaxTrailerBytes = 16U << 10U;
+
   // `max_body`: more than this many body bytes is an error too_large. 0: no limit.
   void start(Framing framing, uint64_t content_length, uint64_t max_body);
 
-  // Decodes in place: body bytes are moved to the front of `data`. Never consumes past the end of the
-  // body. After `complete`, start() comes before the next decode(). An error leaves framing in doubt.
+  // Decodes in place: body bytes are moved to the front of `data`. Never consumes past the end of
+  // the body. After `complete`, start() comes before the next decode(). An error (bad_message or
+  // too_large, of internal origin: the caller knows whose body it is) leaves framing in doubt, and
+  // every later call fails too.
   Result<Decoded> decode(char* data, size_t size);
 
-  // The peer closed: complete for until_close and for a body already complete; else an error.
+  // The peer closed: complete for until_close and for a body already complete; else an error
+  // closed_by_peer.
   Result<void> finish();
 
   bool complete() const { return complete_; }
@@ -39,17 +45,42 @@ class BodyDecoder {
 
  private:
   enum class State : uint8_t {
-    data, until_close, chunk_size_first, chunk_size, chunk_extension, chunk_size_lf, chunk_data,
-    chunk_data_cr, chunk_data_lf, trailer,
+    data,
+    until_close,
+    chunk_size_first,
+    chunk_size,
+    chunk_size_space,
+    chunk_extension,
+    chunk_size_lf,
+    chunk_data,
+    chunk_data_cr,
+    chunk_data_lf,
+    trailer,
+    failed,
   };
+
+  // What the bytes at the front of the input mean.
+  struct Step {
+    size_t framing_bytes = 0;     // consumed, dropped
+    const char* error = nullptr;  // if set, the rest has no meaning
+    ErrorCode code = ErrorCode::bad_message;
+  };
+
+  Result<Decoded> decode_unchunked(size_t size);
+  Step take_framing(const char* data, size_t size);
+  Step take_size_line_byte(char c);
+  Step take_trailer_bytes(const char* data, size_t size);
+  Step end_size_line();
+  Error fail(ErrorCode code, const char* what);
+
   State state_ = State::data;
   bool complete_ = true;
   uint8_t size_digits_ = 0;
-  uint32_t overhead_bytes_ = 0;   // extension bytes, or trailer bytes, so far
-  uint64_t remaining_ = 0;        // of this length-delimited body, or of this chunk
+  uint32_t overhead_bytes_ = 0;  // extension bytes, or trailer bytes, so far
+  uint64_t remaining_ = 0;       // of this length-delimited body, or of this chunk
   uint64_t total_ = 0;
   uint64_t max_body_ = 0;
-  std::string trailer_bytes_;
+  std::string trailer_bytes_;  // a trailer line that has not ended
   std::string trailers_;
 };
 

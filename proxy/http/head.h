@@ -12,7 +12,18 @@ enum class Version : uint8_t { http10, http11 };
 // How the end of a body is known (RFC 9112 section 6.3).
 enum class Framing : uint8_t { none, content_length, chunked, until_close };
 
-enum class Method : uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
+enum class Method : uint8_t {
+  get,
+  head,
+  post,
+  put,
+  delete_,
+  connect,
+  options,
+  trace,
+  patch,
+  other
+};
 
 enum class TargetForm : uint8_t { origin, absolute, asterisk, authority };
 
@@ -26,7 +37,7 @@ struct Field {
 struct RequestHead {
   Method method = Method::get;
   std::string_view method_text;
-  std::string_view target;     // as received
+  std::string_view target;  // as received
   TargetForm form = TargetForm::origin;
   std::string_view authority;  // Host, or the authority of an absolute-form target; "host[:port]"
   std::string_view path;       // path and query, beginning with '/'; "*" for asterisk-form
@@ -36,7 +47,7 @@ struct RequestHead {
   uint64_t content_length = 0;
   bool keep_alive = false;       // the client may send another request on this connection
   bool expect_continue = false;  // Expect: 100-continue, HTTP/1.1 only
-  std::string_view upgrade;      // the Upgrade value when Connection names it (HTTP/1.1); else empty
+  std::string_view upgrade;  // the Upgrade value when Connection names it (HTTP/1.1); else empty
 
   void clear();
 };
