@@ -1,0 +1,130 @@
+// One HTTP/1.x connection of a client: heads and bodies in, one exchange at a time, responses out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/ip_address.h"
+#include "base/time.h"
+#include "base/timeout_list.h"
+#include "proxy/forward/client_stream.h"
+#include "proxy/forward/outgoing.h"
+#include "proxy/http/http1_parser.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/transport.h"
+
+namespace flaskscale::forward {
+
+class Exchange;
+class WorkerServices;
+
+// Told once, when a connection is closed and to be given up. The owner moves it to EventLoop::retire.
+class ClientConnectionOwner {
+ public:
+  virtual void on_client_closed(class ClientConnection& connection) = 0;
+
+ protected:
+  ~ClientConnectionOwner() = default;
+};
+
+// Worker thread only. Small while idle: no buffer, no exchange.
+class ClientConnection final : public net::TransportHandler, public net::Retired, public ClientStream {
+ public:
+  // How long a closing connection waits for its client to read the last answer and to stop sending.
+  static constexpr Duration kLinger = std::chrono::seconds(2);
+
+  ClientConnection(WorkerServices& services, ClientConnectionOwner& owner, uint32_t listener,
+                   const IpAddress& peer);
+  ~ClientConnection() override;
+
+  // Must be called once, before anything else. The transport's handler is this object.
+  void open(std::unique_ptr<net::Transport> transport);
+
+  // The worker drains: an idle connection closes now, a busy one after its exchange.
+  void on_drain();
+  // The worker stops: whatever is under way is cut.
+  void on_shutdown();
+  void on_timeout();
+
+  uint32_t list_index = 0;  // the owner's
+
+  void on_readable() override;
+  void on_writable() override;
+
+  // ClientStream
+  SendState send_informational(const http::ResponseHead& head) override;
+  SendState send_head(const http::ResponseHead& head, std::string_view body, End end,
+                      std::string_view trailers) override;
+  SendState send_body(std::string_view body, End end, std::string_view trailers) override;
+  SendState send_switch(const http::ResponseHead& head, std::string_view bytes) override;
+  SendState send_tunnelled(std::string_view bytes) override;
+  void end_tunnelled() override;
+  size_t send_own_answer(http::OwnAnswer answer) override;
+  void set_request_flow(RequestFlow flow) override;
+  void on_exchange_end(AfterExchange after) override;
+
+ private:
+  enum class State : uint8_t {
+    idle,     // between requests, nothing received
+    head,     // part of a head received
+    body,     // an exchange is under way, its request body still comes
+    waiting,  // an exchange is under way, its request is complete
+    tunnel,
+    lingering,  // the last answer is sent or being sent; what comes is thrown away
+    closed,
+  };
+  // Why nothing is read just now, as bits.
+  enum Hold : uint8_t { kFlow = 1, kPipelined = 2, kPeerClosed = 4 };
+
+  void on_bytes(char* data, size_t size);
+  void on_held_bytes();
+  size_t consume(char* data, size_t size);
+  // Each uses a part of the bytes, at least one; 0: more are needed, or nothing more is taken now.
+  size_t consume_head(char* data, size_t size);
+  size_t consume_body(char* data, size_t size);
+  size_t consume_tunnel(const char* data, size_t size);
+
+  size_t begin_exchange(char* data, size_t size, size_t head_bytes);
+  bool refuse_declared_body(const http::RequestHead& head);
+  void refuse(uint16_t status, std::string_view reason);
+  void request_body_broken(const Error& error);
+  void on_peer_closed();
+  void on_peer_lost();
+
+  SendState send_chunk(std::string_view body, End end, std::string_view trailers);
+  SendState sent(SendState state);
+  http::ClientConnectionAfter after_this_response() const;
+  void hold(const char* data, size_t size);
+  void set_hold(Hold reason, bool on);
+  void update_interest();
+  void restart_timer();
+  void become_idle();
+  void linger();
+  void close();
+
+  WorkerServices& services_;
+  ClientConnectionOwner& owner_;
+  std::unique_ptr<net::Transport> transport_;
+  Exchange* exchange_ = nullptr;         // the pool's; null between requests
+  std::unique_ptr<std::string> held_;    // received and not used yet; null when empty
+  Outgoing outgoing_;
+  TimeoutEntry deadline_;
+  Time began_{};  // the first byte of the current request
+  const IpAddress peer_;
+  const uint32_t listener_;
+  uint32_t lingered_bytes_ = 0;
+  http::Http1RequestParser parser_;
+  http::Framing response_framing_ = http::Framing::none;
+  http::Version version_ = http::Version::http11;
+  State state_ = State::idle;
+  uint8_t holds_ = 0;
+  bool keep_alive_ = true;        // the client's and our wish so far
+  bool consuming_ = false;        // inside consume()
+  bool close_when_sent_ = false;
+  bool shut_down_when_sent_ = false;
+};
+
+}  // namespace flaskscale::forward

@@ -1,0 +1,143 @@
+// The sending half of a client connection: heads written anew, bodies framed, answers of our own.
+#include <array>
+#include <utility>
+
+#include "balancer/exchange_record.h"
+#include "proxy/forward/client_connection.h"
+#include "proxy/forward/exchange.h"
+#include "proxy/forward/worker_services.h"
+#include "proxy/http/head_writer.h"
+
+namespace flaskscale::forward {
+
+using http::ClientConnectionAfter;
+using http::Framing;
+
+SendState ClientConnection::sent(SendState state) {
+  if (state == SendState::blocked) {
+    update_interest();
+    if (!deadline_.is_armed()) restart_timer();
+  }
+  return state;
+}
+
+// Known when the head is written: a client whose request is not read to its end can't be kept.
+ClientConnectionAfter ClientConnection::after_this_response() const {
+  const bool keep = keep_alive_ && !services_.draining && state_ == State::waiting;
+  return keep ? ClientConnectionAfter::keep : ClientConnectionAfter::close;
+}
+
+SendState ClientConnection::send_informational(const http::ResponseHead& head) {
+  std::string& out = services_.head_out;
+  out.clear();
+  http::write_response_head(head, Framing::none, version_, ClientConnectionAfter::keep, {}, out);
+  return sent(outgoing_.send(*transport_, out));
+}
+
+SendState ClientConnection::send_head(const http::ResponseHead& head, std::string_view body, End end,
+                                      std::string_view trailers) {
+  response_framing_ = head.framing;
+  ClientConnectionAfter after = after_this_response();
+  if (head.framing == Framing::until_close || head.framing == Framing::chunked) {
+    response_framing_ = version_ == http::Version::http11 ? Framing::chunked : Framing::until_close;
+  }
+  if (response_framing_ == Framing::until_close) {
+    after = ClientConnectionAfter::close;
+  }
+  if (after == ClientConnectionAfter::close) keep_alive_ = false;
+  std::string& out = services_.head_out;
+  out.clear();
+  http::write_response_head(head, response_framing_, version_, after, exchange_->request_id(), out);
+  if (response_framing_ != Framing::chunked) {
+    const std::array<std::string_view, 2> parts{out, body};
+    return sent(outgoing_.send(*transport_, parts));
+  }
+  return send_chunk(body, end, trailers);
+}
+
+// Sends what head_out holds, then the body as one chunk, then the end if it is the last.
+SendState ClientConnection::send_chunk(std::string_view body, End end, std::string_view trailers) {
+  std::string& out = services_.head_out;
+  if (!body.empty()) http::append_chunk_size(body.size(), out);
+  const size_t before_body = out.size();
+  if (!body.empty()) out.append("\r\n");
+  if (end == End::last) out.append("0\r\n").append(trailers).append("\r\n");
+  const std::string_view lead = std::string_view(out).substr(0, before_body);
+  const std::string_view tail = std::string_view(out).substr(before_body);
+  const std::array<std::string_view, 3> parts{lead, body, tail};
+  return sent(outgoing_.send(*transport_, parts));
+}
+
+SendState ClientConnection::send_body(std::string_view body, End end, std::string_view trailers) {
+  if (response_framing_ != Framing::chunked) return sent(outgoing_.send(*transport_, body));
+  services_.head_out.clear();
+  return send_chunk(body, end, trailers);
+}
+
+SendState ClientConnection::send_switch(const http::ResponseHead& head, std::string_view bytes) {
+  state_ = State::tunnel;
+  keep_alive_ = false;
+  std::string& out = services_.head_out;
+  out.clear();
+  http::write_response_head(head, Framing::none, version_, ClientConnectionAfter::keep,
+                            exchange_->request_id(), out);
+  const std::array<std::string_view, 2> parts{out, bytes};
+  const SendState state = sent(outgoing_.send(*transport_, parts));
+  set_hold(kPipelined, false);
+  // What the client sent ahead of the switch is the tunnel's.
+  if (state != SendState::failed && held_ != nullptr) on_held_bytes();
+  return state;
+}
+
+SendState ClientConnection::send_tunnelled(std::string_view bytes) {
+  return sent(outgoing_.send(*transport_, bytes));
+}
+
+void ClientConnection::end_tunnelled() {
+  if (outgoing_.empty()) {
+    transport_->shut_down_writing();
+  } else {
+    shut_down_when_sent_ = true;
+  }
+}
+
+size_t ClientConnection::send_own_answer(http::OwnAnswer answer) {
+  answer.date = services_.http_date();
+  if (after_this_response() == ClientConnectionAfter::close) answer.after = ClientConnectionAfter::close;
+  if (answer.after == ClientConnectionAfter::close) keep_alive_ = false;
+  std::string& out = services_.head_out;
+  out.clear();
+  http::write_own_answer(answer, out);
+  // A client that is gone is noticed by the next read.
+  static_cast<void>(sent(outgoing_.send(*transport_, out)));
+  return out.size();
+}
+
+// The request never became an exchange: malformed, too late or too large to begin with.
+void ClientConnection::refuse(uint16_t status, std::string_view reason) {
+  const Time now = services_.loop.now();
+  http::OwnAnswer answer;
+  answer.status = status;
+  answer.reason = reason;
+  answer.request_id = services_.new_request_id();
+  answer.after = ClientConnectionAfter::close;
+  keep_alive_ = false;
+  deadline_.cancel();
+  const size_t bytes = send_own_answer(answer);
+
+  std::string client;
+  peer_.append_to(client);
+  balancer::ExchangeRecord record;
+  record.started_ms = services_.wall_ms(began_);
+  record.client = client;
+  record.request_id = answer.request_id;
+  record.reason = reason;
+  record.status = status;
+  record.bytes_out = bytes;
+  record.total = now - began_;
+  services_.counters.record_without_pool(record);
+  if (services_.access_log != nullptr) services_.access_log->on_exchange(record);
+  linger();
+}
+
+}  // namespace flaskscale::forward
