@@ -26,8 +26,8 @@ struct Refused {
   uint32_t retry_after_s = 1;  // computed: when a try is likely to succeed; 1 to 300
 };
 
-// Who waits. Called on the thread of its WaiterHome only, never after cancel() and never from inside
-// acquire(). One call ends the wait.
+// Who waits. Called on the thread of its WaiterHome only, never after cancel() and never from
+// inside acquire(). One call ends the wait.
 class Waiter {
  public:
   virtual void on_slot(Slot slot) = 0;
@@ -51,9 +51,10 @@ class WaiterHome {
 
 struct AcquireRequest {
   Time now{};
-  size_t bytes = 0;              // memory the request holds while it waits
+  size_t bytes = 0;                    // memory the request holds while it waits
   std::optional<Time> first_enqueued;  // set for a retry: goes to the head, with its first deadline
-  uint64_t avoid_backend = 0;    // id of a backend that just failed this request, avoided if another has a slot
+  uint64_t avoid_backend =
+      0;  // id of a backend that just failed this request, avoided if another has a slot
 };
 
 // Exactly one of the three is set.

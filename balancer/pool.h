@@ -6,33 +6,39 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "balancer/admission.h"
+#include "balancer/admission_queue.h"
 #include "balancer/backend.h"
+#include "balancer/backend_set.h"
 #include "balancer/load_meter.h"
+#include "balancer/lost_wakeup_gauge.h"
+#include "balancer/picker.h"
+#include "balancer/retry_budget.h"
+#include "balancer/roster.h"
 #include "balancer/settings.h"
 #include "balancer/slot.h"
+#include "balancer/ticket.h"
+#include "balancer/wait_forecast.h"
 #include "base/random.h"
 #include "base/time.h"
 
 namespace flaskscale::balancer {
 
-class BackendSet;  // immutable list of the backends that may be picked, shared by the workers' views
-
 // A worker's own view of a pool: the set it last saw, its random numbers, its round-robin place.
 // One worker thread only; made by Pool::make_view.
 class PoolView {
  public:
-  PoolView(uint16_t worker, uint64_t seed) : worker_(worker), random_(seed) {}
+  PoolView(uint16_t worker, uint64_t seed) : worker_(worker), picker_{Random(seed), 0} {}
 
  private:
   friend class Pool;
   uint16_t worker_;
   uint64_t generation_ = 0;
-  uint32_t cursor_ = 0;
-  Random random_;
+  PickerState picker_;
   std::shared_ptr<const BackendSet> set_;
 };
 
@@ -50,8 +56,8 @@ struct BackendStatus {
   double up_since_seconds = 0;  // how long it has been up; 0 while down
 };
 
-// Invariants (design.md part 11): in flight at a backend never exceeds its slots (2); nobody waits while a
-// backend has a free slot (3); only warming and ready backends are taken (4).
+// Invariants (design.md part 11): in flight at a backend never exceeds its slots (2); nobody waits
+// while a backend has a free slot (3); only warming and ready backends are taken (4).
 class Pool {
  public:
   // `workers`: how many PoolViews will exist at most.
@@ -62,43 +68,50 @@ class Pool {
 
   const std::string& name() const { return name_; }
 
-  // --- Worker threads -----------------------------------------------------------------------------
-  // Steady state: no lock, no allocation. Counts an arrival unless the request is a retry.
-  AcquireOutcome acquire(PoolView& view, const AcquireRequest& request, Waiter& waiter, WaiterHome& home);
+  // --- Worker threads
+  // ----------------------------------------------------------------------------- Steady state: no
+  // lock, no allocation. Counts an arrival unless the request is a retry.
+  AcquireOutcome acquire(PoolView& view, const AcquireRequest& request, Waiter& waiter,
+                         WaiterHome& home);
 
-  // The waiter leaves: it is not called any more, its place is free at once, a slot already on its way goes
-  // to the next. Only the waiter's thread.
+  // The waiter leaves: it is not called any more, its place is free at once, a slot already on its
+  // way goes to the next. Only the waiter's thread.
   enum class Leave : uint8_t { client_left, timed_out };
   void leave(const std::shared_ptr<Ticket>& ticket, Leave why, Time now);
 
   // Ends the wait of a decided ticket: calls its waiter unless it has left. The thread of its home.
   static void deliver(const std::shared_ptr<Ticket>& ticket);
 
-  // When the waiter of this ticket must give up, given what the pool knows now; grows while capacity is coming.
-  // Call again at that time: wait on if it moved, else leave(timed_out).
+  // When the waiter of this ticket must give up, given what the pool knows now; grows while
+  // capacity is coming. Call again at that time: wait on if it moved, else leave(timed_out).
   Time deadline(const Ticket& ticket, Time now) const;
   Refused timed_out_refusal(Time now) const;
 
   // Tells the passive checks how an exchange ended. Any thread.
   void report(Backend& backend, ExchangeResult result, Time now);
 
-  // A retry may be made now: counts it against the budget. Pair with end_retry() when that try ended.
+  // A retry may be made now: counts it against the budget. Pair with end_retry() when that try
+  // ended.
   bool try_begin_retry();
   void end_retry();
 
-  // --- Control loop ---------------------------------------------------------------------------------
-  // Adds or finds by address. A new backend is `booting` and takes nothing until its first good check.
+  // --- Control loop
+  // --------------------------------------------------------------------------------- Adds or finds
+  // by address. A new backend is `booting` and takes nothing until its first good check. The weight
+  // is that of the first call; another weight needs remove_backend before.
   std::shared_ptr<Backend> add_backend(const std::string& address, uint32_t weight, Time now);
   // Takes no new request from now on. Returns the in-flight count it left.
   uint32_t drain(const std::string& address, Time now);
   // Back to what it was; false if it is not draining (or not there).
   bool undrain(const std::string& address, Time now);
-  // Out of the set at once; in-flight requests finish. The object lives until its last slot is freed.
+  // Out of the set at once; in-flight requests finish. The object lives until its last slot is
+  // freed.
   void remove_backend(const std::string& address, Time now);
   // A health check's verdict, one probe at a time.
   void on_probe(const std::string& address, bool good, Time now);
-  // The provider's capacity that is on its way: the hold time stretches until `now + expected_in`.
-  // none: nothing is coming. Also makes an empty pool hold instead of refuse.
+  // The provider's capacity that is on its way, expected one `boot_median` after the first such
+  // call: the hold time stretches, and an empty pool holds instead of refusing. Not coming: nothing
+  // is on its way.
   void expect_capacity(bool coming, Duration boot_median, Time now);
   // An operator's or scaler's reload: new limits apply at once, waiting requests stay.
   void apply(const PoolSettings& settings, Time now);
@@ -107,10 +120,12 @@ class Pool {
   // Refuses everybody who waits and all who come (shutdown, pool removed by a reload).
   void close(Time now);
 
-  // --- Any thread -------------------------------------------------------------------------------------
+  // --- Any thread
+  // -------------------------------------------------------------------------------------
   LoadReading read_load(Time now) const;
   std::vector<BackendStatus> backends(Time now) const;
   uint64_t queued() const { return waiting_.load(std::memory_order_relaxed); }
+  // For a request that came now and were served last; 0 while nobody waits or no rate is known.
   double predicted_wait_seconds(Time now) const;
   // Seconds in which someone waited while a slot was free; must stay 0.
   double idle_slot_while_queued_seconds() const;
@@ -119,8 +134,55 @@ class Pool {
 
  private:
   friend class Slot;
+  using Decided = std::vector<std::shared_ptr<Ticket>>;
+
+  void release_served(CellRef held, Time taken, uint16_t worker, Time now);
+  void release_unserved(CellRef held, Time taken, uint16_t worker);
+  void release(CellRef held, uint16_t worker, Time now);
+  void hand_over(CellRef freed, Time now);
+
+  void refresh(PoolView& view) const;
+  AcquireOutcome acquire_or_wait(PoolView& view, const AcquireRequest& request, Waiter& waiter,
+                                 WaiterHome& home);
+  Time latest() const { return Time(Duration(latest_.load(std::memory_order_relaxed))); }
+
+  // Under mutex_. What they decide is posted after it is released.
+  void note_time(Time now);
+  std::optional<Refused> refusal_for(const AcquireRequest& request) const;
+  Refused refusal(Refusal why, Time now) const;
+  Time deadline_of(Time first_enqueued) const;
+  std::optional<double> predicted_wait(size_t ahead, Time now) const;
+  bool can_serve() const;
+  void choose_order(Time now);
+  CellRef take_for_next(CellRef freed);
+  void grant_next(CellRef cell, Time now, Decided& decided);
+  void dispatch(Time now, Decided& decided);
+  void refuse_all(Refusal why, Time now, Decided& decided);
+  void settle(Time now, Decided& decided);
+  void publish_set();
+  static void post(const Decided& decided);
+
   const std::string name_;
+  RetryBudget retries_;
+  mutable LoadMeter meter_;
+
   alignas(64) std::atomic<uint64_t> waiting_{0};
+  // Changes with set_. Release: pairs with the acquire in acquire(); the set itself is read under
+  // mutex_.
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<Duration::rep> latest_{0};  // the latest time seen under mutex_
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  PoolSettings settings_;
+  Roster roster_;
+  AdmissionQueue queue_;
+  WaitForecast forecast_;
+  LostWakeupGauge gauge_;
+  PickerState picker_;
+  std::shared_ptr<const BackendSet> set_;
+  uint64_t tickets_ = 0;
+  bool closed_ = false;
 };
 
 }  // namespace flaskscale::balancer

@@ -17,8 +17,8 @@ struct PoolSettings {
   Policy policy = Policy::least_connections;
   uint32_t slots = kUnlimitedSlots;  // per backend
 
-  uint32_t queue_limit = 1000;             // waiting requests
-  uint64_t queue_bytes = 64ULL << 20U;     // memory that waiting requests hold
+  uint32_t queue_limit = 1000;          // waiting requests
+  uint64_t queue_bytes = 64ULL << 20U;  // memory that waiting requests hold
   Duration queue_timeout = std::chrono::seconds(30);
   QueueOrder queue_order = QueueOrder::adaptive;
   Duration slow_after = std::chrono::milliseconds(500);
@@ -28,13 +28,13 @@ struct PoolSettings {
   uint32_t health_rise = 2;
   uint32_t health_fall = 3;
 
-  double retry_budget = 0.2;   // of the requests in flight
+  double retry_budget = 0.2;  // of the requests in flight
   uint32_t retry_floor = 3;
 
-  uint32_t eject_after = 5;                              // consecutive failures
-  Duration eject_base = std::chrono::seconds(5);         // doubles with each ejection in a row
+  uint32_t eject_after = 5;                       // consecutive failures
+  Duration eject_base = std::chrono::seconds(5);  // doubles with each ejection in a row
   Duration eject_max = std::chrono::seconds(60);
-  double eject_max_share = 0.5;                          // above it nobody is ejected (fail open)
+  double eject_max_share = 0.5;  // above it nobody is ejected (fail open)
 };
 
 }  // namespace flaskscale::balancer

@@ -1,0 +1,29 @@
+// How long boots take, from the create call to the first good health check.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace flaskscale::scaler {
+
+// The last 32 boots; until 10 are known, three pseudo-samples of the prior count as well. Seconds.
+class BootTimes {
+ public:
+  void add(double seconds);
+
+  // The 90 % quantile (nearest rank) within 5 … 600 s: what the law calls B.
+  double q90(double prior) const;
+  // The median, not below 0.1 s: what holding requests is sized by.
+  double median(double prior) const;
+  size_t known() const { return count_; }
+
+ private:
+  double quantile(double q, double prior) const;
+
+  static constexpr size_t kRing = 32;
+  std::array<double, kRing> ring_{};
+  size_t next_ = 0;
+  size_t count_ = 0;  // up to kRing
+};
+
+}  // namespace flaskscale::scaler

@@ -1,0 +1,25 @@
+#include "scaler/instance.h"
+
+namespace flaskscale::scaler {
+
+std::string_view to_string(InstanceState state) {
+  switch (state) {
+    case InstanceState::booting:
+      return "booting";
+    case InstanceState::warming:
+      return "warming";
+    case InstanceState::ready:
+      return "ready";
+    case InstanceState::draining:
+      return "draining";
+    case InstanceState::deleting:
+      return "deleting";
+    case InstanceState::gone:
+      return "gone";
+    case InstanceState::failed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+}  // namespace flaskscale::scaler

@@ -1,0 +1,53 @@
+// The largest of the values of the last while.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <utility>
+
+#include "base/time.h"
+
+namespace flaskscale::scaler {
+
+// Holds only values that no later one exceeds, and at most kMost of them: beyond, the oldest are
+// merged into the largest of them, so that a very long window errs to the large side. A query may
+// ask for any window up to the horizon.
+class SlidingMax {
+ public:
+  explicit SlidingMax(Duration horizon) : horizon_(horizon) {}
+
+  // `now` does not run backwards between calls, except after restart_at().
+  void add(double value, Time now) {
+    while (!values_.empty() && values_.back().second <= value) values_.pop_back();
+    values_.emplace_back(now, value);
+    while (now - values_.front().first > horizon_) values_.pop_front();
+    if (values_.size() > kMost) {
+      values_[1].second = values_[0].second;
+      values_.pop_front();
+    }
+  }
+
+  // 0 when nothing was added within the window.
+  double max(Duration window, Time now) const {
+    const auto first = std::lower_bound(
+        values_.begin(), values_.end(), now - window,
+        [](const std::pair<Time, double>& entry, Time since) { return entry.first < since; });
+    return first == values_.end() ? 0 : first->second;
+  }
+
+  // The clock jumped: what was held counts from `now` on.
+  void restart_at(Time now) {
+    if (values_.empty()) return;
+    const double largest = values_.front().second;
+    values_.assign(1, {now, largest});
+  }
+
+ private:
+  static constexpr size_t kMost = 8192;
+
+  Duration horizon_;
+  std::deque<std::pair<Time, double>> values_;
+};
+
+}  // namespace flaskscale::scaler
