@@ -24,15 +24,14 @@ bool is_name(std::string_view host) {
   if (host.empty() || host.size() > kLongestName) return false;
   size_t label = 0;
   for (const char c : host) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (c == '.') {
       if (label == 0) return false;
       label = 0;
-    } else if (!letter && !is_digit(c) && c != '-' && c != '_') {
-      return false;
-    } else if (++label > kLongestLabel) {
-      return false;
+      continue;
     }
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!letter && !is_digit(c) && c != '-' && c != '_') return false;
+    if (++label > kLongestLabel) return false;
   }
   return label != 0;
 }

@@ -9,8 +9,8 @@
 namespace flaskscale {
 
 void set_up_log() {
-  auto logger =
-      std::make_shared<spdlog::logger>("flaskscale", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("flaskscale",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   const char* level = std::getenv("FLASKSCALE_LOG");
   logger->set_level(level == nullptr ? spdlog::level::info : spdlog::level::from_str(level));

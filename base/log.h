@@ -5,7 +5,8 @@
 
 namespace flaskscale {
 
-// Sets format and level once, at start; `debug` in the environment variable FLASKSCALE_LOG raises the level.
+// Sets format and level once, at start; `debug` in the environment variable FLASKSCALE_LOG raises
+// the level.
 void set_up_log();
 
 }  // namespace flaskscale

@@ -19,7 +19,8 @@ uint64_t splitmix(uint64_t& x) {
 
 }  // namespace
 
-Random::Random(uint64_t seed) : state_{splitmix(seed), splitmix(seed), splitmix(seed), splitmix(seed)} {}
+Random::Random(uint64_t seed)
+    : state_{splitmix(seed), splitmix(seed), splitmix(seed), splitmix(seed)} {}
 
 uint64_t Random::next() {
   uint64_t* s = state_;

@@ -11,7 +11,8 @@ class Random {
   explicit Random(uint64_t seed);
 
   uint64_t next();
-  // Uniform in [0, bound), bound > 0 (Lemire 2019, without the rejection step: the bias is below 2^-32).
+  // Uniform in [0, bound), bound > 0 (Lemire 2019, without the rejection step: the bias is below
+  // 2^-32).
   uint32_t below(uint32_t bound);
   // Uniform in [0, 1).
   double unit();

@@ -11,7 +11,8 @@
 
 namespace flaskscale {
 
-// "250ms", "1.5s", "2m", "1h30m", "0s". Units: us, ms, s, m, h, d. A bare number other than 0 is an error.
+// "250ms", "1.5s", "2m", "1h30m", "0s". Units: us, ms, s, m, h, d. A bare number other than 0 is an
+// error.
 Result<Duration> parse_duration(std::string_view text);
 
 // "512", "64KiB", "10MiB", "1GiB" (binary units only; "KB" is refused with a hint). Bytes.
@@ -23,8 +24,8 @@ std::string format_duration(Duration duration);
 // "64KiB", "1.5MiB": at most one decimal.
 std::string format_size(uint64_t bytes);
 
-// The candidate with the smallest edit distance to `word`, or an empty view when none is near enough
-// (more than a third of the letters differ) to be meant.
+// The candidate with the smallest edit distance to `word`, or an empty view when none is near
+// enough (more than a third of the letters differ) to be meant.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 // ASCII only: header names and hosts.

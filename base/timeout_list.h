@@ -1,4 +1,5 @@
-// Deadlines that all lie the same distance ahead: start, restart and cancel cost a few pointer writes.
+// Deadlines that all lie the same distance ahead: start, restart and cancel cost a few pointer
+// writes.
 #pragma once
 
 #include "base/time.h"
@@ -31,8 +32,8 @@ class TimeoutEntry {
   void* owner_ = nullptr;
 };
 
-// The entries of one time-out class, oldest first. One thread only. Entries may be armed and cancelled
-// from inside the expiry callback.
+// The entries of one time-out class, oldest first. One thread only. Entries may be armed and
+// cancelled from inside the expiry callback.
 class TimeoutList {
  public:
   TimeoutList() { head_.next_ = head_.previous_ = &head_; }

@@ -58,8 +58,8 @@ void BackendConnection::lend_to(Exchange& exchange) {
 
 bool BackendConnection::take_back() {
   exchange_ = nullptr;
-  const bool reusable =
-      phase_ == Phase::done && keep_alive_ && !write_broken_ && outgoing_.empty() && held_ == nullptr;
+  const bool reusable = phase_ == Phase::done && keep_alive_ && !write_broken_ &&
+                        outgoing_.empty() && held_ == nullptr;
   if (reusable) {
     phase_ = Phase::idle;
     resume_reading();
@@ -139,13 +139,18 @@ void BackendConnection::on_readable() {
   if (phase_ == Phase::closed || phase_ == Phase::connecting) return;
   const IoResult result = transport_->read(services_.read_buffer);
   switch (result.status) {
-    case IoResult::Status::would_block: return;
-    case IoResult::Status::closed: on_peer_closed(); return;
+    case IoResult::Status::would_block:
+      return;
+    case IoResult::Status::closed:
+      on_peer_closed();
+      return;
     case IoResult::Status::failed:
       broken(backend_error(ErrorCode::closed_by_peer,
                            error_from_errno(result.error_number, "read from the backend").detail));
       return;
-    case IoResult::Status::ok: on_bytes(services_.read_buffer.data(), result.bytes); return;
+    case IoResult::Status::ok:
+      on_bytes(services_.read_buffer.data(), result.bytes);
+      return;
   }
 }
 
@@ -162,8 +167,12 @@ void BackendConnection::on_bytes(char* data, size_t size) {
         on_head_bytes(data, size);
       }
       return;
-    case Phase::body: on_body_bytes(data, size); return;
-    case Phase::tunnel: exchange_->on_backend_tunnelled({data, size}); return;
+    case Phase::body:
+      on_body_bytes(data, size);
+      return;
+    case Phase::tunnel:
+      exchange_->on_backend_tunnelled({data, size});
+      return;
     case Phase::done:  // more than the response: nobody can say what it belongs to
       keep_alive_ = false;
       return;
@@ -171,7 +180,8 @@ void BackendConnection::on_bytes(char* data, size_t size) {
       broken(backend_error(ErrorCode::bad_message, "bytes that no request asked for"));
       return;
     case Phase::connecting:
-    case Phase::closed: return;
+    case Phase::closed:
+      return;
   }
 }
 

@@ -25,9 +25,11 @@ class WorkerServices;
 // destruction: its methods may be on the stack.
 class BackendConnection final : public net::TransportHandler, public net::Retired {
  public:
-  // Begins to connect; Exchange::on_connected() or on_backend_broken() follows, never from inside this call.
+  // Begins to connect; Exchange::on_connected() or on_backend_broken() follows, never from inside
+  // this call.
   static Result<std::unique_ptr<BackendConnection>> open(WorkerServices& services, LocalPool& pool,
-                                                         balancer::Backend& backend, Exchange& exchange);
+                                                         balancer::Backend& backend,
+                                                         Exchange& exchange);
   // Over a given transport that is connected; for tests.
   BackendConnection(WorkerServices& services, LocalPool& pool, uint64_t backend_id);
   ~BackendConnection() override;
@@ -40,8 +42,8 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   // Ends the loan. True if the connection may serve another request; else it must be discarded.
   bool take_back();
 
-  // Sends request bytes. `failed` is not also told by on_backend_broken: the caller decides, since an
-  // answer may still be there to be read.
+  // Sends request bytes. `failed` is not also told by on_backend_broken: the caller decides, since
+  // an answer may still be there to be read.
   SendState send(std::span<const std::string_view> parts);
   // After `failed`: what else is sent is thrown away; the read side tells how it ends.
   void stop_sending();

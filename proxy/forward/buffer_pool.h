@@ -1,4 +1,5 @@
-// Byte buffers that keep their memory between uses, so that busy connections do not allocate and idle ones hold none.
+// Byte buffers that keep their memory between uses, so that busy connections do not allocate and
+// idle ones hold none.
 #pragma once
 
 #include <memory>

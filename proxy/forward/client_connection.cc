@@ -34,16 +34,23 @@ void ClientConnection::open(std::unique_ptr<net::Transport> transport) {
   update_interest();
 }
 
-// --- Bytes from the client -------------------------------------------------------------------------------
+// --- Bytes from the client
+// -------------------------------------------------------------------------------
 
 void ClientConnection::on_readable() {
   if (state_ == State::closed) return;
   const IoResult result = transport_->read(services_.read_buffer);
   switch (result.status) {
-    case IoResult::Status::would_block: return;
-    case IoResult::Status::closed: on_peer_closed(); return;
-    case IoResult::Status::failed: on_peer_lost(); return;
-    case IoResult::Status::ok: break;
+    case IoResult::Status::would_block:
+      return;
+    case IoResult::Status::closed:
+      on_peer_closed();
+      return;
+    case IoResult::Status::failed:
+      on_peer_lost();
+      return;
+    case IoResult::Status::ok:
+      break;
   }
   if (state_ == State::lingering) {
     lingered_bytes_ += static_cast<uint32_t>(result.bytes);
@@ -86,12 +93,19 @@ size_t ClientConnection::consume(char* data, size_t size) {
     size_t step = 0;
     switch (state_) {
       case State::idle:
-      case State::head: step = outgoing_.empty() ? consume_head(data + used, size - used) : 0; break;
-      case State::body: step = consume_body(data + used, size - used); break;
-      case State::tunnel: step = consume_tunnel(data + used, size - used); break;
+      case State::head:
+        step = outgoing_.empty() ? consume_head(data + used, size - used) : 0;
+        break;
+      case State::body:
+        step = consume_body(data + used, size - used);
+        break;
+      case State::tunnel:
+        step = consume_tunnel(data + used, size - used);
+        break;
       case State::waiting:
       case State::lingering:
-      case State::closed: break;
+      case State::closed:
+        break;
     }
     if (step == 0) break;
     used += step;
@@ -113,7 +127,7 @@ size_t ClientConnection::consume_head(char* data, size_t size) {
     return begin_exchange(data, size, complete->head_bytes);
   }
   if (const auto* bad = std::get_if<http::Malformed>(&outcome)) {
-    refuse(bad->status, bad->reason);
+    refuse(bad->status, bad->reason, {data, size});
     return 0;
   }
   if (!deadline_.is_armed()) services_.client_header.restart(deadline_, this, began_);
@@ -148,6 +162,7 @@ size_t ClientConnection::begin_exchange(char* data, size_t size, size_t head_byt
                   [this](const IpNetwork& network) { return network.contains(peer_); });
   origin.protocol = version_ == http::Version::http11 ? "HTTP/1.1" : "HTTP/1.0";
   origin.began = began_;
+  origin.head_bytes = head_bytes;
   exchange_->start(*this, origin, head, {data + head_bytes, decoded->produced},
                    decoded->complete ? End::last : End::more_follows);
   return head_bytes + decoded->consumed;
@@ -206,14 +221,18 @@ void ClientConnection::on_peer_closed() {
       }
       return;
     case State::body:
-      // Half a request: whatever the backend says to it, nobody can read it as an answer to the whole.
+      // Half a request: whatever the backend says to it, nobody can read it as an answer to the
+      // whole.
       exchange_->on_client_lost("client_left");
       return;
     case State::waiting:
       exchange_->on_client_closed();
       return;
-    case State::tunnel: exchange_->on_client_tunnel_end(); return;
-    case State::closed: return;
+    case State::tunnel:
+      exchange_->on_client_tunnel_end();
+      return;
+    case State::closed:
+      return;
   }
 }
 
@@ -252,8 +271,12 @@ void ClientConnection::on_writable() {
 
 void ClientConnection::on_timeout() {
   switch (state_) {
-    case State::idle: close(); return;  // or it does not take the rest of its response
-    case State::head: refuse(408, "header_timeout"); return;
+    case State::idle:
+      close();
+      return;  // or it does not take the rest of its response
+    case State::head:
+      refuse(408, "header_timeout");
+      return;
     case State::body:
       if (outgoing_.empty() && (holds_ & kFlow) == 0) {
         exchange_->on_request_broken(408, "body_timeout");
@@ -262,9 +285,14 @@ void ClientConnection::on_timeout() {
       if (outgoing_.empty()) return;  // the backend is slow, not the client
       [[fallthrough]];
     case State::waiting:
-    case State::tunnel: exchange_->on_client_lost("client_stalled"); return;
-    case State::lingering: close(); return;
-    case State::closed: return;
+    case State::tunnel:
+      exchange_->on_client_lost("client_stalled");
+      return;
+    case State::lingering:
+      close();
+      return;
+    case State::closed:
+      return;
   }
 }
 
@@ -280,7 +308,8 @@ void ClientConnection::on_shutdown() {
   if (state_ != State::closed) close();
 }
 
-// --- State -------------------------------------------------------------------------------------------------
+// --- State
+// -------------------------------------------------------------------------------------------------
 
 void ClientConnection::hold(const char* data, size_t size) {
   if (held_ == nullptr) held_ = services_.buffers.take();
@@ -316,7 +345,8 @@ void ClientConnection::set_request_flow(RequestFlow flow) {
   set_hold(kFlow, flow == RequestFlow::paused);
   if (flow == RequestFlow::paused || !was_held) return;
   if (state_ == State::body) restart_timer();
-  // Bytes that came with the ones that filled the pipe; inside consume() its loop goes on with them.
+  // Bytes that came with the ones that filled the pipe; inside consume() its loop goes on with
+  // them.
   if (held_ != nullptr && !consuming_) on_held_bytes();
 }
 
@@ -356,8 +386,9 @@ void ClientConnection::become_idle() {
   }
 }
 
-// The client may still be sending. Closing now would answer its bytes with a reset, which destroys what it has not
-// read of our answer; so the sending side is closed and its bytes are read away for a while (RFC 9112 section 9.6).
+// The client may still be sending. Closing now would answer its bytes with a reset, which destroys
+// what it has not read of our answer; so the sending side is closed and its bytes are read away for
+// a while (RFC 9112 section 9.6).
 void ClientConnection::linger() {
   state_ = State::lingering;
   services_.buffers.give(std::move(held_));

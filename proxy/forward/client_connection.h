@@ -21,7 +21,8 @@ namespace flaskscale::forward {
 class Exchange;
 class WorkerServices;
 
-// Told once, when a connection is closed and to be given up. The owner moves it to EventLoop::retire.
+// Told once, when a connection is closed and to be given up. The owner moves it to
+// EventLoop::retire.
 class ClientConnectionOwner {
  public:
   virtual void on_client_closed(class ClientConnection& connection) = 0;
@@ -31,7 +32,9 @@ class ClientConnectionOwner {
 };
 
 // Worker thread only. Small while idle: no buffer, no exchange.
-class ClientConnection final : public net::TransportHandler, public net::Retired, public ClientStream {
+class ClientConnection final : public net::TransportHandler,
+                               public net::Retired,
+                               public ClientStream {
  public:
   // How long a closing connection waits for its client to read the last answer and to stop sending.
   static constexpr Duration kLinger = std::chrono::seconds(2);
@@ -89,14 +92,15 @@ class ClientConnection final : public net::TransportHandler, public net::Retired
 
   size_t begin_exchange(char* data, size_t size, size_t head_bytes);
   bool refuse_declared_body(const http::RequestHead& head);
-  void refuse(uint16_t status, std::string_view reason);
+  // `received`: what there is of the head, for the form of the answer.
+  void refuse(uint16_t status, std::string_view reason, std::string_view received = {});
   void request_body_broken(const Error& error);
   void on_peer_closed();
   void on_peer_lost();
 
   SendState send_chunk(std::string_view body, End end, std::string_view trailers);
   SendState sent(SendState state);
-  http::ClientConnectionAfter after_this_response() const;
+  http::ClientConnectionAfter after_this_response(End response_end) const;
   void hold(const char* data, size_t size);
   void set_hold(Hold reason, bool on);
   void update_interest();
@@ -108,8 +112,8 @@ class ClientConnection final : public net::TransportHandler, public net::Retired
   WorkerServices& services_;
   ClientConnectionOwner& owner_;
   std::unique_ptr<net::Transport> transport_;
-  Exchange* exchange_ = nullptr;         // the pool's; null between requests
-  std::unique_ptr<std::string> held_;    // received and not used yet; null when empty
+  Exchange* exchange_ = nullptr;       // the pool's; null between requests
+  std::unique_ptr<std::string> held_;  // received and not used yet; null when empty
   Outgoing outgoing_;
   TimeoutEntry deadline_;
   Time began_{};  // the first byte of the current request
@@ -121,8 +125,8 @@ class ClientConnection final : public net::TransportHandler, public net::Retired
   http::Version version_ = http::Version::http11;
   State state_ = State::idle;
   uint8_t holds_ = 0;
-  bool keep_alive_ = true;        // the client's and our wish so far
-  bool consuming_ = false;        // inside consume()
+  bool keep_alive_ = true;  // the client's and our wish so far
+  bool consuming_ = false;  // inside consume()
   bool close_when_sent_ = false;
   bool shut_down_when_sent_ = false;
 };

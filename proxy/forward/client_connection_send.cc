@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "balancer/exchange_record.h"
+#include "base/text.h"
 #include "proxy/forward/client_connection.h"
 #include "proxy/forward/exchange.h"
 #include "proxy/forward/worker_services.h"
@@ -13,6 +14,25 @@ namespace flaskscale::forward {
 using http::ClientConnectionAfter;
 using http::Framing;
 
+namespace {
+
+// The Accept value in a head that was not understood as a whole; good enough for the form of an
+// error.
+std::string_view accept_of(std::string_view head) {
+  size_t line = head.find('\n');
+  while (line != std::string_view::npos) {
+    constexpr std::string_view kName = "accept:";
+    const std::string_view rest = head.substr(line + 1);
+    if (equals_ignoring_case(rest.substr(0, kName.size()), kName)) {
+      return rest.substr(kName.size(), rest.find('\n') - kName.size());
+    }
+    line = head.find('\n', line + 1);
+  }
+  return {};
+}
+
+}  // namespace
+
 SendState ClientConnection::sent(SendState state) {
   if (state == SendState::blocked) {
     update_interest();
@@ -21,9 +41,11 @@ SendState ClientConnection::sent(SendState state) {
   return state;
 }
 
-// Known when the head is written: a client whose request is not read to its end can't be kept.
-ClientConnectionAfter ClientConnection::after_this_response() const {
-  const bool keep = keep_alive_ && !services_.draining && state_ == State::waiting;
+// Known when the head is written. A client whose request has not been read to its end when its
+// response is complete can't be kept; while the response still runs, the request may end in time.
+ClientConnectionAfter ClientConnection::after_this_response(End response_end) const {
+  const bool request_may_end = state_ == State::waiting || response_end == End::more_follows;
+  const bool keep = keep_alive_ && !services_.draining && request_may_end;
   return keep ? ClientConnectionAfter::keep : ClientConnectionAfter::close;
 }
 
@@ -34,10 +56,10 @@ SendState ClientConnection::send_informational(const http::ResponseHead& head) {
   return sent(outgoing_.send(*transport_, out));
 }
 
-SendState ClientConnection::send_head(const http::ResponseHead& head, std::string_view body, End end,
-                                      std::string_view trailers) {
+SendState ClientConnection::send_head(const http::ResponseHead& head, std::string_view body,
+                                      End end, std::string_view trailers) {
   response_framing_ = head.framing;
-  ClientConnectionAfter after = after_this_response();
+  ClientConnectionAfter after = after_this_response(end);
   if (head.framing == Framing::until_close || head.framing == Framing::chunked) {
     response_framing_ = version_ == http::Version::http11 ? Framing::chunked : Framing::until_close;
   }
@@ -48,6 +70,7 @@ SendState ClientConnection::send_head(const http::ResponseHead& head, std::strin
   std::string& out = services_.head_out;
   out.clear();
   http::write_response_head(head, response_framing_, version_, after, exchange_->request_id(), out);
+  exchange_->count_sent(out.size());
   if (response_framing_ != Framing::chunked) {
     const std::array<std::string_view, 2> parts{out, body};
     return sent(outgoing_.send(*transport_, parts));
@@ -81,6 +104,7 @@ SendState ClientConnection::send_switch(const http::ResponseHead& head, std::str
   out.clear();
   http::write_response_head(head, Framing::none, version_, ClientConnectionAfter::keep,
                             exchange_->request_id(), out);
+  exchange_->count_sent(out.size());
   const std::array<std::string_view, 2> parts{out, bytes};
   const SendState state = sent(outgoing_.send(*transport_, parts));
   set_hold(kPipelined, false);
@@ -103,7 +127,9 @@ void ClientConnection::end_tunnelled() {
 
 size_t ClientConnection::send_own_answer(http::OwnAnswer answer) {
   answer.date = services_.http_date();
-  if (after_this_response() == ClientConnectionAfter::close) answer.after = ClientConnectionAfter::close;
+  answer.client_version = version_;
+  if (after_this_response(End::last) == ClientConnectionAfter::close)
+    answer.after = ClientConnectionAfter::close;
   if (answer.after == ClientConnectionAfter::close) keep_alive_ = false;
   std::string& out = services_.head_out;
   out.clear();
@@ -114,12 +140,13 @@ size_t ClientConnection::send_own_answer(http::OwnAnswer answer) {
 }
 
 // The request never became an exchange: malformed, too late or too large to begin with.
-void ClientConnection::refuse(uint16_t status, std::string_view reason) {
+void ClientConnection::refuse(uint16_t status, std::string_view reason, std::string_view received) {
   const Time now = services_.loop.now();
   http::OwnAnswer answer;
   answer.status = status;
   answer.reason = reason;
   answer.request_id = services_.new_request_id();
+  answer.wants_json = http::prefers_json(accept_of(received));
   answer.after = ClientConnectionAfter::close;
   keep_alive_ = false;
   deadline_.cancel();

@@ -24,7 +24,8 @@ class ClientStream {
   // A 1xx head other than 101.
   virtual SendState send_informational(const http::ResponseHead& head) = 0;
 
-  // The final head with the first body bytes. The framing towards the client is the stream's business.
+  // The final head with the first body bytes. The framing towards the client is the stream's
+  // business.
   virtual SendState send_head(const http::ResponseHead& head, std::string_view body, End end,
                               std::string_view trailers) = 0;
   virtual SendState send_body(std::string_view body, End end, std::string_view trailers) = 0;
@@ -34,7 +35,8 @@ class ClientStream {
   virtual SendState send_tunnelled(std::string_view bytes) = 0;
   virtual void end_tunnelled() = 0;  // the backend sends no more
 
-  // A complete answer of our own, instead of a backend's. Date, request id, form and HEAD are filled in. Returns bytes sent.
+  // A complete answer of our own, instead of a backend's. Date, request id, form and HEAD are
+  // filled in. Returns bytes sent.
   virtual size_t send_own_answer(http::OwnAnswer answer) = 0;
 
   // Whether the exchange takes more request bytes now.

@@ -17,18 +17,23 @@ using balancer::ExchangeResult;
 
 // Request bytes held while there is no backend to take them, or so that they may be sent once more.
 constexpr size_t kHeldRequestBytes = 64U << 10U;
-constexpr uint16_t kMaxRetries = 2;
 // An idle connection that has rested longer is asked whether its peer is still there.
 constexpr Duration kTrustedRest = std::chrono::milliseconds(50);
 
 std::string_view reason_of(balancer::Refusal refusal) {
   switch (refusal) {
-    case balancer::Refusal::queue_full: return "queue_full";
-    case balancer::Refusal::queue_bytes: return "queue_bytes";
-    case balancer::Refusal::predicted_too_late: return "predicted_too_late";
-    case balancer::Refusal::waited_too_long: return "waited_too_long";
-    case balancer::Refusal::no_capacity: return "no_capacity";
-    case balancer::Refusal::shutting_down: return "shutting_down";
+    case balancer::Refusal::queue_full:
+      return "queue_full";
+    case balancer::Refusal::queue_bytes:
+      return "queue_bytes";
+    case balancer::Refusal::predicted_too_late:
+      return "predicted_too_late";
+    case balancer::Refusal::waited_too_long:
+      return "waited_too_long";
+    case balancer::Refusal::no_capacity:
+      return "no_capacity";
+    case balancer::Refusal::shutting_down:
+      return "shutting_down";
   }
   return "refused";
 }
@@ -37,8 +42,8 @@ std::string_view reason_of(balancer::Refusal refusal) {
 
 Exchange::Exchange(WorkerServices& services) : services_(services) {}
 
-void Exchange::start(ClientStream& client, const RequestOrigin& origin, const http::RequestHead& head,
-                     std::string_view body, End end) {
+void Exchange::start(ClientStream& client, const RequestOrigin& origin,
+                     const http::RequestHead& head, std::string_view body, End end) {
   FS_CHECK(phase_ == Phase::unused);
   client_ = &client;
   snapshot_ = &services_.current();
@@ -73,10 +78,11 @@ void Exchange::write_request(const http::RequestHead& head, const RequestOrigin&
   std::string_view id;
   if (origin.client_is_trusted) id = http::find_field(head.fields, "x-request-id");
   request_id_ = http::is_valid_request_id(id) ? id : services_.new_request_id();
-  const http::RequestFacts facts{client_text_, origin.scheme, request_id_, origin.client_is_trusted};
+  const http::RequestFacts facts{client_text_, origin.scheme, request_id_,
+                                 origin.client_is_trusted};
   request_bytes_.clear();
   http::write_request_head(head, facts, request_bytes_);
-  bytes_in_ = request_bytes_.size();
+  bytes_in_ = origin.head_bytes;
 }
 
 void Exchange::remember_for_log(const http::RequestHead& head) {
@@ -87,7 +93,8 @@ void Exchange::remember_for_log(const http::RequestHead& head) {
   referer_ = http::find_field(head.fields, "referer");
 }
 
-// --- Slot -------------------------------------------------------------------------------------------
+// --- Slot
+// -------------------------------------------------------------------------------------------
 
 void Exchange::acquire(std::optional<Time> first_enqueued, uint64_t avoid_backend) {
   balancer::AcquireRequest request;
@@ -128,7 +135,8 @@ void Exchange::on_queue_deadline(Time now) {
   on_refused(pool_->pool().timed_out_refusal(now));
 }
 
-// --- Sending the request ------------------------------------------------------------------------------
+// --- Sending the request
+// ------------------------------------------------------------------------------
 
 void Exchange::dispatch(balancer::Slot slot) {
   deadline_.cancel();
@@ -253,7 +261,8 @@ void Exchange::on_backend_drained() {
   }
 }
 
-// --- The response ----------------------------------------------------------------------------------------
+// --- The response
+// ----------------------------------------------------------------------------------------
 
 void Exchange::on_informational(const http::ResponseHead& head) {
   // The response timer runs on: a backend that only drips these would hold its slot for ever.
@@ -269,7 +278,8 @@ void Exchange::on_response(const http::ResponseHead& head, std::string_view body
   status_ = head.status;
   if (status_ >= 500) result_ = ExchangeResult::server_error;
   bytes_out_ += body.size();
-  if (end == End::more_follows) services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
+  if (end == End::more_follows)
+    services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
   const SendState state = client_->send_head(head, body, end, trailers);
   if (phase_ == Phase::ended) return;
   if (end == End::last) {
@@ -281,7 +291,8 @@ void Exchange::on_response(const http::ResponseHead& head, std::string_view body
 
 void Exchange::on_response_body(std::string_view body, End end, std::string_view trailers) {
   bytes_out_ += body.size();
-  if (end == End::more_follows) services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
+  if (end == End::more_follows)
+    services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
   const SendState state = client_->send_body(body, end, trailers);
   if (phase_ == Phase::ended) return;
   if (end == End::last) {
@@ -310,194 +321,6 @@ void Exchange::on_client_drained() {
     services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
   }
   if (!backend_tunnel_ended_) backend_->resume_reading();
-}
-
-// --- Ends -----------------------------------------------------------------------------------------------
-
-void Exchange::on_request_broken(uint16_t status, std::string_view reason) {
-  result_ = ExchangeResult::client_left;
-  fail(status, reason);
-}
-
-void Exchange::on_client_closed() {
-  if (phase_ == Phase::queued) on_client_lost("client_left");
-}
-
-void Exchange::on_client_lost(std::string_view reason) {
-  if (phase_ == Phase::ended) return;
-  result_ = ExchangeResult::client_left;
-  reason_ = reason;
-  aborted_ = status_ != 0;
-  finish(AfterExchange::cut);
-}
-
-void Exchange::on_shutdown() {
-  if (phase_ == Phase::ended) return;
-  result_ = ExchangeResult::client_left;
-  fail(503, "shutting_down", 1);
-}
-
-void Exchange::on_connect_timeout() {
-  on_backend_broken(Error{ErrorCode::connect_timed_out, Origin::backend, Retry::always, "connect"});
-}
-
-void Exchange::on_response_timeout() {
-  result_ = ExchangeResult::timed_out;
-  fail(504, "response_timeout");
-}
-
-void Exchange::on_backend_broken(Error error) {
-  const bool connecting = phase_ == Phase::connecting || error.code == ErrorCode::resolve_failed;
-  result_ = connecting ? ExchangeResult::connect_failed : ExchangeResult::broken;
-  if (may_try_again(error) && begin_retry()) {
-    try_again();
-    return;
-  }
-  if (error.code == ErrorCode::connect_timed_out) {
-    fail(504, "connect_timeout");
-  } else if (connecting) {
-    fail(502, "connect_failed");
-  } else if (error.code == ErrorCode::bad_message) {
-    fail(502, "bad_response");
-  } else {
-    fail(502, "backend_closed");
-  }
-}
-
-bool Exchange::may_try_again(const Error& error) const {
-  if (status_ != 0 || retries_ >= kMaxRetries || services_.draining) return false;
-  if (backend_ != nullptr && backend_->received_anything()) return false;
-  if (error.code == ErrorCode::bad_message) return false;
-  if (!replayable_) return false;
-  return !written_ || http::is_idempotent(method_);
-}
-
-// What the last try counted against the budget is given back before the next one asks.
-bool Exchange::begin_retry() {
-  if (std::exchange(retrying_, false)) pool_->pool().end_retry();
-  retrying_ = pool_->pool().try_begin_retry();
-  return retrying_;
-}
-
-void Exchange::try_again() {
-  ++retries_;
-  const uint64_t failed_backend = slot_.backend().id();
-  pool_->pool().report(slot_.backend(), result_, services_.loop.now());
-  result_ = ExchangeResult::ok;
-  deadline_.cancel();
-  BackendConnection::discard(std::move(backend_));
-  { const balancer::Slot freed = std::move(slot_); }
-  phase_ = Phase::queued;
-  acquire(asked_, failed_backend);
-}
-
-// An answer of our own if that is still possible; else the client must see that the response broke off.
-void Exchange::fail(uint16_t status, std::string_view reason, uint32_t retry_after_s) {
-  reason_ = reason;
-  if (status_ != 0) {
-    aborted_ = true;
-    finish(AfterExchange::cut);
-    return;
-  }
-  status_ = status;
-  http::OwnAnswer answer;
-  answer.status = status;
-  answer.reason = reason;
-  answer.retry_after_s = retry_after_s;
-  answer.wants_json = wants_json_;
-  answer.request_id = request_id_;
-  answer.head_only = method_ == http::Method::head;
-  const bool client_is_whole = request_complete_;
-  answer.after =
-      client_is_whole ? http::ClientConnectionAfter::keep : http::ClientConnectionAfter::close;
-  bytes_out_ += client_->send_own_answer(answer);
-  finish(client_is_whole ? AfterExchange::keep : AfterExchange::close);
-}
-
-void Exchange::release_backend(bool reusable_wanted) {
-  if (backend_ == nullptr) return;
-  const bool reusable = backend_->take_back();
-  if (reusable && reusable_wanted && slot_.backend().limit() != 0 && !services_.draining) {
-    pool_->keep_idle(std::move(backend_), services_.loop.now());
-  } else {
-    BackendConnection::discard(std::move(backend_));
-  }
-}
-
-void Exchange::finish(AfterExchange after) {
-  FS_CHECK(phase_ != Phase::ended && phase_ != Phase::unused);
-  const Time now = services_.loop.now();
-  phase_ = Phase::ended;
-  deadline_.cancel();
-  if (ticket_ != nullptr) {
-    queue_time_ = now - asked_;
-    pool_->pool().leave(ticket_, balancer::Pool::Leave::client_left, now);
-    ticket_.reset();
-  }
-  release_backend(request_complete_);
-  if (slot_) {
-    pool_->pool().report(slot_.backend(), result_, now);
-    slot_.finish(now);
-  }
-  if (retrying_) pool_->pool().end_retry();
-  record(now);
-  --snapshot_->uses;
-  ClientStream* const client = client_;
-  services_.give_exchange(this);
-  client->on_exchange_end(after);
-}
-
-void Exchange::record(Time now) {
-  balancer::ExchangeRecord record;
-  record.started_ms = services_.wall_ms(began_);
-  record.client = client_text_;
-  record.method = method_text_;
-  record.host = host_;
-  record.path = path_;
-  record.protocol = protocol_;
-  if (pool_ != nullptr) record.pool = pool_->pool().name();
-  record.backend = backend_text_;
-  record.request_id = request_id_;
-  record.user_agent = user_agent_;
-  record.referer = referer_;
-  record.reason = reason_;
-  record.status = status_;
-  record.aborted = aborted_;
-  record.retries = retries_;
-  record.bytes_in = bytes_in_;
-  record.bytes_out = bytes_out_;
-  record.queue = queue_time_;
-  record.connect = connect_time_;
-  record.first_byte = first_byte_time_;
-  record.total = now - began_;
-  if (pool_ != nullptr) {
-    pool_->counters().record(record);
-  } else {
-    services_.counters.record_without_pool(record);
-  }
-  if (services_.access_log != nullptr) services_.access_log->on_exchange(record);
-}
-
-void Exchange::reset() {
-  FS_CHECK(ticket_ == nullptr && backend_ == nullptr && !slot_);
-  constexpr size_t kKeptCapacity = 8U << 10U;
-  for (std::string* text : {&request_bytes_, &request_id_, &client_text_, &method_text_, &host_, &path_,
-                            &user_agent_, &referer_, &backend_text_}) {
-    text->clear();
-    if (text->capacity() > kKeptCapacity) text->shrink_to_fit();
-  }
-  client_ = nullptr;
-  snapshot_ = nullptr;
-  pool_ = nullptr;
-  phase_ = Phase::unused;
-  request_complete_ = wants_upgrade_ = written_ = retrying_ = aborted_ = false;
-  client_tunnel_ended_ = backend_tunnel_ended_ = false;
-  replayable_ = true;
-  retries_ = status_ = 0;
-  result_ = ExchangeResult::ok;
-  reason_ = balancer::kReasonOk;
-  queue_time_ = connect_time_ = first_byte_time_ = balancer::kNotMeasured;
-  bytes_in_ = bytes_out_ = 0;
 }
 
 }  // namespace flaskscale::forward

@@ -32,10 +32,11 @@ struct RequestOrigin {
   std::string_view scheme = "http";
   std::string_view protocol = "HTTP/1.1";  // a literal
   Time began{};                            // its first byte came
+  size_t head_bytes = 0;
 };
 
-// Pooled and reused: no allocation in the steady state. Owned by WorkerServices' free list or, between start() and
-// on_exchange_end(), used by one ClientStream. Worker thread only.
+// Pooled and reused: no allocation in the steady state. Owned by WorkerServices' free list or,
+// between start() and on_exchange_end(), used by one ClientStream. Worker thread only.
 class Exchange final : public balancer::Waiter {
  public:
   explicit Exchange(WorkerServices& services);
@@ -44,8 +45,8 @@ class Exchange final : public balancer::Waiter {
   Exchange& operator=(const Exchange&) = delete;
 
   // --- From the client's side ------------------------------------------------------------------
-  // `head`'s views need to stand during the call only. `body`: what has come of it, decoded. May end the exchange
-  // before it returns.
+  // `head`'s views need to stand during the call only. `body`: what has come of it, decoded. May
+  // end the exchange before it returns.
   void start(ClientStream& client, const RequestOrigin& origin, const http::RequestHead& head,
              std::string_view body, End end);
   // More of the decoded request body.
@@ -64,12 +65,15 @@ class Exchange final : public balancer::Waiter {
 
   // Decodes the body of this request; used by the client's side.
   http::BodyDecoder& request_decoder() { return request_decoder_; }
+  // Bytes sent to the client beside the body.
+  void count_sent(size_t bytes) { bytes_out_ += bytes; }
   bool response_started() const { return status_ != 0; }
   bool is_tunnel() const { return phase_ == Phase::tunnel; }
   std::string_view request_id() const { return request_id_; }
   http::Method method() const { return method_; }
 
-  // Ready to be started again; what it held of memory is kept within bounds. It has ended, or never began.
+  // Ready to be started again; what it held of memory is kept within bounds. It has ended, or never
+  // began.
   void reset();
 
   // --- From the backend's side -----------------------------------------------------------------
@@ -127,18 +131,18 @@ class Exchange final : public balancer::Waiter {
   Phase phase_ = Phase::unused;
   http::Method method_ = http::Method::get;
   http::Framing request_framing_ = http::Framing::none;
-  bool request_complete_ = false;    // its body has come to the end
+  bool request_complete_ = false;  // its body has come to the end
   bool wants_upgrade_ = false;
   bool informational_allowed_ = false;  // HTTP/1.1 client
   bool wants_json_ = false;
-  bool written_ = false;             // some of the request may have reached a backend
-  bool replayable_ = true;           // request_bytes_ is the whole request so far
-  bool retrying_ = false;            // counted against the retry budget
+  bool written_ = false;    // some of the request may have reached a backend
+  bool replayable_ = true;  // request_bytes_ is the whole request so far
+  bool retrying_ = false;   // counted against the retry budget
   bool aborted_ = false;
   bool client_tunnel_ended_ = false;
   bool backend_tunnel_ended_ = false;
   uint16_t retries_ = 0;
-  uint16_t status_ = 0;              // of the final response head, 0 before
+  uint16_t status_ = 0;  // of the final response head, 0 before
   balancer::ExchangeResult result_ = balancer::ExchangeResult::ok;
   std::string_view reason_ = balancer::kReasonOk;  // a literal
 
@@ -146,7 +150,7 @@ class Exchange final : public balancer::Waiter {
   http::BodyDecoder request_decoder_;
 
   Time began_{};
-  Time asked_{};       // for a slot, first
+  Time asked_{};  // for a slot, first
   Time sent_at_{};
   Duration queue_time_ = balancer::kNotMeasured;
   Duration connect_time_ = balancer::kNotMeasured;

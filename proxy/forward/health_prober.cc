@@ -78,8 +78,8 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
     }
     received_.append(buffer, result.bytes);
     http::ResponseHead head;
-    const auto outcome =
-        parser_.parse(received_, http::HeadLimits{kMaxHead, 100, kMaxHead}, http::Method::get, head);
+    const auto outcome = parser_.parse(received_, http::HeadLimits{kMaxHead, 100, kMaxHead},
+                                       http::Method::get, head);
     if (std::holds_alternative<http::NeedMore>(outcome)) return;
     conclude(std::holds_alternative<http::HeadComplete>(outcome) && head.status >= 200 &&
              head.status < 400);
@@ -117,7 +117,8 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
     seen_good_ = seen_good_ || good;
     const Duration interval =
         seen_good_ ? health_.interval : std::min<Duration>(health_.interval, kFirstInterval);
-    timer_.start_once(std::chrono::duration_cast<Duration>(interval * (0.9 + 0.2 * random_.unit())));
+    timer_.start_once(
+        std::chrono::duration_cast<Duration>(interval * (0.9 + 0.2 * random_.unit())));
     if (on_verdict_) on_verdict_(good);
   }
 

@@ -20,14 +20,17 @@ class HealthProbe;
 class HealthProber {
  public:
   // One probe's verdict.
-  using OnVerdict = std::function<void(const std::string& pool, const std::string& address, bool good)>;
+  using OnVerdict =
+      std::function<void(const std::string& pool, const std::string& address, bool good)>;
 
-  HealthProber(net::EventLoop& loop, AddressBook& address_book, uint64_t seed, OnVerdict on_verdict);
+  HealthProber(net::EventLoop& loop, AddressBook& address_book, uint64_t seed,
+               OnVerdict on_verdict);
   ~HealthProber();
 
-  // Probes from now on, at once and then each interval (jittered by a tenth; four times as often until the first
-  // good answer). Watching again with other settings replaces them.
-  void watch(const std::string& pool, const std::string& address, const config::HealthModel& health);
+  // Probes from now on, at once and then each interval (jittered by a tenth; four times as often
+  // until the first good answer). Watching again with other settings replaces them.
+  void watch(const std::string& pool, const std::string& address,
+             const config::HealthModel& health);
   void forget(const std::string& pool, const std::string& address);
 
  private:
@@ -35,7 +38,8 @@ class HealthProber {
   AddressBook& address_book_;
   Random random_;
   OnVerdict on_verdict_;
-  std::map<std::pair<std::string, std::string>, std::unique_ptr<HealthProbe>> probes_;  // by pool, address
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<HealthProbe>>
+      probes_;  // by pool, address
 };
 
 }  // namespace flaskscale::forward

@@ -60,7 +60,8 @@ void LocalPool::drop_all_idle() {
 
 void LocalPool::check_queue(Time now) {
   const Duration timeout = pool().settings().queue_timeout;
-  while (void* due = queued.take_expired(now, timeout)) static_cast<Exchange*>(due)->on_queue_deadline(now);
+  while (void* due = queued.take_expired(now, timeout))
+    static_cast<Exchange*>(due)->on_queue_deadline(now);
   while (void* due = stretched.take_expired(now, kStretchedRecheck)) {
     static_cast<Exchange*>(due)->on_queue_deadline(now);
   }

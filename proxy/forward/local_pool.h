@@ -27,14 +27,16 @@ class LocalPool {
   balancer::PoolView& view() { return view_; }
   balancer::TrafficCounters& counters() { return counters_; }
 
-  // The connection last used with that backend (warm; the others can age), or null. It left the idle list.
+  // The connection last used with that backend (warm; the others can age), or null. It left the
+  // idle list.
   std::unique_ptr<BackendConnection> take_idle(uint64_t backend_id);
   // Keeps a connection for the next request. Its backend must still take requests.
   void keep_idle(std::unique_ptr<BackendConnection> connection, Time now);
   // Retires one idle connection: its peer closed it, it aged, or its backend drains.
   void drop_idle(BackendConnection& connection);
 
-  // Drops what has been idle for longer than the pool allows, and what belongs to backends that take no more.
+  // Drops what has been idle for longer than the pool allows, and what belongs to backends that
+  // take no more.
   void check_idle(Time now);
   void drop_all_idle();
   void check_queue(Time now);
@@ -50,7 +52,8 @@ class LocalPool {
   balancer::TrafficCounters& counters_;
   balancer::PoolView view_;
   TimeoutList idle_age_;
-  std::unordered_map<uint64_t, std::vector<std::unique_ptr<BackendConnection>>> idle_;  // by backend id
+  std::unordered_map<uint64_t, std::vector<std::unique_ptr<BackendConnection>>>
+      idle_;  // by backend id
 };
 
 }  // namespace flaskscale::forward

@@ -18,8 +18,8 @@ enum class SendState : uint8_t {
   failed,   // the connection is broken
 };
 
-// One direction of one connection. It does not bound what is held: whoever produces stops when told `blocked`, so
-// that at most one read's worth is held. Worker thread only.
+// One direction of one connection. It does not bound what is held: whoever produces stops when told
+// `blocked`, so that at most one read's worth is held. Worker thread only.
 class Outgoing {
  public:
   explicit Outgoing(BufferPool& buffers) : buffers_(buffers) {}

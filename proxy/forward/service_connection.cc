@@ -72,7 +72,8 @@ class ServiceConnection final : public net::TransportHandler, public net::Retire
     const auto outcome = parser_.parse(received_, http::HeadLimits{}, head);
     if (std::holds_alternative<http::NeedMore>(outcome)) return false;
     if (const auto* bad = std::get_if<http::Malformed>(&outcome)) {
-      send({bad->status, "text/plain", std::string(bad->reason) + "\n", {}}, Close::yes, Body::sent);
+      send({bad->status, "text/plain", std::string(bad->reason) + "\n", {}}, Close::yes,
+           Body::sent);
       return true;
     }
     const size_t head_bytes = std::get<http::HeadComplete>(outcome).head_bytes;
@@ -131,7 +132,7 @@ class ServiceConnection final : public net::TransportHandler, public net::Retire
 ServiceListener::ServiceListener(net::EventLoop& loop, net::OwnedFd socket, Handler handler)
     : loop_(loop),
       handler_(std::move(handler)),
-      acceptor_(loop, std::move(socket),
+      acceptor_(loop, std::move(socket), {[this] { return has_room(); }, [] {}},
                 [this](net::OwnedFd fd, const net::SocketAddress&) { on_accept(std::move(fd)); }),
       timer_(loop, [this] { check_ages(); }) {
   timer_.start_every(std::chrono::seconds(10));
@@ -139,8 +140,9 @@ ServiceListener::ServiceListener(net::EventLoop& loop, net::OwnedFd socket, Hand
 
 ServiceListener::~ServiceListener() = default;
 
+bool ServiceListener::has_room() const { return connections_.size() < kMaxConnections; }
+
 void ServiceListener::on_accept(net::OwnedFd socket) {
-  if (connections_.size() >= kMaxConnections) return;
   connections_.push_back(std::make_unique<ServiceConnection>(*this, loop_, std::move(socket)));
 }
 
@@ -150,6 +152,7 @@ void ServiceListener::give_up(ServiceConnection& connection) {
   if (here == connections_.end()) return;
   loop_.retire(std::move(*here));
   connections_.erase(here);
+  acceptor_.resume();
 }
 
 void ServiceListener::check_ages() {

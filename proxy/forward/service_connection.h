@@ -39,6 +39,7 @@ class ServiceListener {
 
  private:
   friend class ServiceConnection;
+  bool has_room() const;
   void on_accept(net::OwnedFd socket);
   void give_up(ServiceConnection& connection);
   void check_ages();

@@ -14,8 +14,8 @@
 
 namespace flaskscale::forward {
 
-// The live part of a pool. It belongs to the server's registry, is found by name and outlives reloads; snapshots
-// and workers share it, because either may be the last to let go.
+// The live part of a pool. It belongs to the server's registry, is found by name and outlives
+// reloads; snapshots and workers share it, because either may be the last to let go.
 struct PoolRuntime {
   PoolRuntime(std::string name, const balancer::PoolSettings& settings, uint16_t workers)
       : pool(std::move(name), settings, workers), counters(workers) {}

@@ -45,11 +45,14 @@ void Worker::apply(std::shared_ptr<const Snapshot> snapshot, WorkerLog log) {
 void Worker::add_listener(uint64_t id, uint32_t listener, net::OwnedFd socket) {
   auto shared = std::make_shared<net::OwnedFd>(std::move(socket));  // a task must be copyable
   loop_.post([this, id, listener, shared] {
-    listeners_.push_back({id, std::make_unique<net::Acceptor>(
-                                  loop_, std::move(*shared),
-                                  [this, listener](net::OwnedFd fd, const net::SocketAddress& peer) {
-                                    on_accept(listener, std::move(fd), peer);
-                                  })});
+    listeners_.push_back(
+        {id, std::make_unique<net::Acceptor>(
+                 loop_, std::move(*shared),
+                 net::Acceptor::Room{[this] { return take_room(); },
+                                     [this] { group_.connections.fetch_sub(1); }},
+                 [this, listener](net::OwnedFd fd, const net::SocketAddress& peer) {
+                   on_accept(listener, std::move(fd), peer);
+                 })});
   });
 }
 
@@ -79,14 +82,11 @@ void Worker::post_decided(std::shared_ptr<balancer::Ticket> ticket) {
   loop_.post([ticket = std::move(ticket)] { balancer::Pool::deliver(ticket); });
 }
 
-// --- Worker thread -------------------------------------------------------------------------------------------
+// --- Worker thread
+// -------------------------------------------------------------------------------------------
 
 void Worker::on_accept(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer) {
   services_.counters.on_accepted();
-  const uint32_t open = group_.connections.fetch_add(1) + 1;
-  if (open >= services_.snapshot().max_connections) {
-    for (auto& listening : listeners_) listening.acceptor->pause();  // until tick() finds room
-  }
   Worker* const other = less_loaded();
   if (other == nullptr) {
     adopt(listener, std::move(socket), peer.ip());
@@ -97,6 +97,15 @@ void Worker::on_accept(uint32_t listener, net::OwnedFd socket, const net::Socket
   other->loop_.post([other, listener, shared, ip = peer.ip()] {
     other->adopt(listener, std::move(*shared), ip);
   });
+}
+
+// Exact over all workers.
+bool Worker::take_room() {
+  uint32_t open = group_.connections.load(std::memory_order_relaxed);
+  while (open < services_.snapshot().max_connections) {
+    if (group_.connections.compare_exchange_weak(open, open + 1)) return true;
+  }
+  return false;
 }
 
 // The kernel spreads connections by hash, so one worker may get many more than another.

@@ -24,8 +24,8 @@ struct WorkerGroup {
   std::atomic<uint32_t> connections{0};  // open client connections of all workers
 };
 
-// Where a worker reports its exchanges. Shared because the server reads its numbers while the worker writes; the
-// worker lets go of an old one on its own thread.
+// Where a worker reports its exchanges. Shared because the server reads its numbers while the
+// worker writes; the worker lets go of an old one on its own thread.
 struct WorkerLog {
   std::shared_ptr<balancer::ExchangeSink> sink;  // null: off
   std::function<void()> flush;                   // called each second on the worker's thread
@@ -38,8 +38,9 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // --- Control thread -----------------------------------------------------------------------------
-  // Before start(): what it serves by, and where it reports each exchange.
+  // --- Control thread
+  // ----------------------------------------------------------------------------- Before start():
+  // what it serves by, and where it reports each exchange.
   void set_up(std::shared_ptr<const Snapshot> snapshot, WorkerLog log);
   void start();
   // From now on new requests are served by this snapshot and reported to this log.
@@ -53,12 +54,14 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   void stop();
   void join();
 
-  // --- Any thread -----------------------------------------------------------------------------------
+  // --- Any thread
+  // -----------------------------------------------------------------------------------
   const balancer::WorkerCounters& counters() const { return services_.counters; }
   uint64_t connections() const { return services_.counters.connections(); }
   void post_decided(std::shared_ptr<balancer::Ticket> ticket) override;
 
-  // --- Worker thread ----------------------------------------------------------------------------------
+  // --- Worker thread
+  // ----------------------------------------------------------------------------------
   void on_client_closed(ClientConnection& connection) override;
 
  private:
@@ -69,6 +72,7 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
 
   void on_accept(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer);
   void adopt(uint32_t listener, net::OwnedFd socket, const IpAddress& peer);
+  bool take_room();
   Worker* less_loaded() const;
   void tick();
   void drain_here();

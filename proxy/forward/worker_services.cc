@@ -56,7 +56,8 @@ LocalPool& WorkerServices::local_pool(const PoolEntry& entry) {
 
 // Old snapshots that no exchange uses any more, then the pools that no snapshot has.
 void WorkerServices::drop_unused() {
-  snapshots_.remove_if([this](const auto& local) { return local.get() != current_ && local->uses == 0; });
+  snapshots_.remove_if(
+      [this](const auto& local) { return local.get() != current_ && local->uses == 0; });
   std::erase_if(pools_, [this](const auto& pool) {
     return std::none_of(snapshots_.begin(), snapshots_.end(), [&](const auto& local) {
       return std::find(local->pools.begin(), local->pools.end(), pool.get()) != local->pools.end();
@@ -102,7 +103,8 @@ void WorkerServices::close_pools() {
 }
 
 int64_t WorkerServices::wall_ms(Time at) const {
-  const auto wall = wall_start_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(at - steady_start_);
+  const auto wall = wall_start_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                      at - steady_start_);
   return std::chrono::duration_cast<std::chrono::milliseconds>(wall.time_since_epoch()).count();
 }
 

@@ -48,7 +48,8 @@ class WorkerServices {
   // From now on new exchanges use this one.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
 
-  // An exchange from the free list, and back to it at the end of this turn: it may still be on the stack.
+  // An exchange from the free list, and back to it at the end of this turn: it may still be on the
+  // stack.
   Exchange* take_exchange();
   void give_exchange(Exchange* exchange);
   // At the end of each turn.
@@ -72,7 +73,7 @@ class WorkerServices {
   AddressBook& address_book;
   balancer::WaiterHome& home;
   BufferPool buffers;
-  balancer::WorkerCounters counters;  // any thread reads
+  balancer::WorkerCounters counters;             // any thread reads
   balancer::ExchangeSink* access_log = nullptr;  // null: off
   bool draining = false;                         // connections end after their exchange
 

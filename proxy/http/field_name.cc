@@ -1,6 +1,7 @@
 #include "proxy/http/field_name.h"
 
 #include <array>
+#include <cstring>
 
 #include "proxy/http/char_class.h"
 
@@ -23,6 +24,25 @@ Fold compare(std::string_view name, std::string_view lower) {
     if (c != lower[i]) return {};
   }
   return {true, underscore};
+}
+
+// Equality of most names, eight letters at a time. Setting bit 5 makes upper case lower and leaves
+// '-' as it is; of the token characters no other becomes one of those.
+bool equals_name(std::string_view name, std::string_view lower) {
+  constexpr uint64_t kLowerCaseBits = 0x2020202020202020;
+  const size_t size = lower.size();
+  size_t at = 0;
+  for (; at + 8 <= size; at += 8) {
+    uint64_t letters = 0;
+    uint64_t wanted = 0;
+    std::memcpy(&letters, name.data() + at, 8);
+    std::memcpy(&wanted, lower.data() + at, 8);
+    if ((letters | kLowerCaseBits) != wanted) return false;
+  }
+  for (; at < size; ++at) {
+    if ((name[at] | 0x20) != lower[at]) return false;
+  }
+  return true;
 }
 
 struct Candidate {
@@ -111,8 +131,8 @@ KnownField known_field(std::string_view name) {
     for (size_t i = kFirst[name.size()]; i < kFirst[name.size() + 1]; ++i) {
       const std::string_view lower = kCandidates[i].lower;
       if (static_cast<unsigned>(lower.front() - 'a') != letter) continue;
-      const Fold fold = compare(name, lower);
-      if (fold.equal) return fold.underscore ? KnownField::lookalike : kCandidates[i].field;
+      if (equals_name(name, lower)) return kCandidates[i].field;
+      if (compare(name, lower).equal) return KnownField::lookalike;
     }
   }
   if (name.size() <= kForwardedPrefix.size() || letter != 'x' - 'a') return KnownField::unknown;

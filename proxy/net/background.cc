@@ -18,11 +18,13 @@ struct Work {
 
 }  // namespace
 
-void run_in_background(EventLoop& loop, std::function<void()> blocking, std::function<void()> then) {
+void run_in_background(EventLoop& loop, std::function<void()> blocking,
+                       std::function<void()> then) {
   auto* work = new Work{{}, std::move(blocking), std::move(then)};
   work->request.data = work;
   const int status = uv_queue_work(
-      loop.uv(), &work->request, [](uv_work_t* request) { static_cast<Work*>(request->data)->blocking(); },
+      loop.uv(), &work->request,
+      [](uv_work_t* request) { static_cast<Work*>(request->data)->blocking(); },
       [](uv_work_t* request, int) {
         const std::unique_ptr<Work> done(static_cast<Work*>(request->data));
         done->then();
@@ -37,7 +39,8 @@ Result<std::vector<SocketAddress>> resolve(const Endpoint& endpoint) {
   const int status =
       ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
   if (status != 0) {
-    return make_error(ErrorCode::resolve_failed, "resolve '" + endpoint.host + "': " + ::gai_strerror(status));
+    return make_error(ErrorCode::resolve_failed,
+                      "resolve '" + endpoint.host + "': " + ::gai_strerror(status));
   }
   std::vector<SocketAddress> addresses;
   for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {

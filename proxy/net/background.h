@@ -12,8 +12,9 @@
 
 namespace flaskscale::net {
 
-// Runs `blocking` on libuv's thread pool, then `then` on the loop's thread. Loop thread only. What both
-// capture must live until `then` has run; the loop waits for work under way before it is destroyed.
+// Runs `blocking` on libuv's thread pool, then `then` on the loop's thread. Loop thread only. What
+// both capture must live until `then` has run; the loop waits for work under way before it is
+// destroyed.
 void run_in_background(EventLoop& loop, std::function<void()> blocking, std::function<void()> then);
 
 // All addresses of a host, through the system's resolver. Blocks: for run_in_background.

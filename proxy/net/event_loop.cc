@@ -11,7 +11,8 @@ struct EventLoop::Handles {
   UvHandle<uv_check_t> turn_end;
 };
 
-EventLoop::EventLoop() : loop_(std::make_unique<uv_loop_t>()), handles_(std::make_unique<Handles>()) {
+EventLoop::EventLoop()
+    : loop_(std::make_unique<uv_loop_t>()), handles_(std::make_unique<Handles>()) {
   FS_CHECK(uv_loop_init(loop_.get()) == 0);
 
   handles_->wake.reset(new uv_async_t);
@@ -30,9 +31,8 @@ EventLoop::EventLoop() : loop_(std::make_unique<uv_loop_t>()), handles_(std::mak
   handles_->turn_end.reset(new uv_check_t);
   uv_check_init(loop_.get(), handles_->turn_end.get());
   handles_->turn_end->data = this;
-  uv_check_start(handles_->turn_end.get(), [](uv_check_t* handle) {
-    static_cast<EventLoop*>(handle->data)->end_turn();
-  });
+  uv_check_start(handles_->turn_end.get(),
+                 [](uv_check_t* handle) { static_cast<EventLoop*>(handle->data)->end_turn(); });
 }
 
 EventLoop::~EventLoop() {

@@ -34,8 +34,8 @@ class EventLoop {
   // Any thread. run() returns after the callbacks of this turn.
   void stop();
 
-  // Runs `task` on the loop's thread, in order of posting. Any thread. Tasks posted after the loop has
-  // stopped are destroyed with the loop, not run.
+  // Runs `task` on the loop's thread, in order of posting. Any thread. Tasks posted after the loop
+  // has stopped are destroyed with the loop, not run.
   void post(std::function<void()> task);
 
   // Loop thread only, from here on.

@@ -13,14 +13,17 @@
 namespace flaskscale::net {
 namespace {
 
-constexpr int kBacklog = 4096;          // the kernel lowers it to somaxconn
-constexpr int kAcceptsPerTurn = 64;     // so that a flood of clients does not starve those connected
+constexpr int kBacklog = 4096;       // the kernel lowers it to somaxconn
+constexpr int kAcceptsPerTurn = 64;  // so that a flood of clients does not starve those connected
 
 Error bind_error(int error_number, const SocketAddress& address) {
   Error error = error_from_errno(error_number, "listen on " + address.to_string());
-  if (error_number == EADDRINUSE) error.detail += " (another program, or another FlaskScale, has it)";
-  if (error_number == EACCES) error.detail += " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
-  if (error_number == EADDRNOTAVAIL) error.detail += " (no interface of this machine has that address)";
+  if (error_number == EADDRINUSE)
+    error.detail += " (another program, or another FlaskScale, has it)";
+  if (error_number == EACCES)
+    error.detail += " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
+  if (error_number == EADDRNOTAVAIL)
+    error.detail += " (no interface of this machine has that address)";
   return error;
 }
 
@@ -32,7 +35,8 @@ Result<OwnedFd> bind_one(const SocketAddress& address) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   // Accepted sockets inherit it.
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (address.family() == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (address.family() == AF_INET6)
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::bind(fd.get(), address.raw(), address.length()) != 0) return bind_error(errno, address);
   return fd;
 }
@@ -89,8 +93,11 @@ Result<std::vector<OwnedFd>> bind_listeners(const SocketAddress& address, unsign
   return sockets;
 }
 
-Acceptor::Acceptor(EventLoop& loop, OwnedFd socket, OnAccept on_accept)
-    : socket_(std::move(socket)), on_accept_(std::move(on_accept)), poll_(new uv_poll_t) {
+Acceptor::Acceptor(EventLoop& loop, OwnedFd socket, Room room, OnAccept on_accept)
+    : socket_(std::move(socket)),
+      room_(std::move(room)),
+      on_accept_(std::move(on_accept)),
+      poll_(new uv_poll_t) {
   FS_CHECK(uv_poll_init(loop.uv(), poll_, socket_.get()) == 0);
   poll_->data = this;
   resume();
@@ -112,13 +119,19 @@ void Acceptor::resume() {
 
 void Acceptor::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn && !paused_; ++i) {
+    if (!room_.take()) {
+      pause();
+      return;
+    }
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
     const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+      room_.give_back();
       if (errno == ECONNABORTED || errno == EINTR) continue;
-      return;  // nobody waits, or no descriptors are left: the backlog holds them, the poll comes again
+      return;  // nobody waits, or no descriptors are left: the backlog holds them, the poll comes
+               // again
     }
     on_accept_(OwnedFd(fd), SocketAddress(reinterpret_cast<const sockaddr*>(&storage), length));
   }

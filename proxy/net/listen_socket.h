@@ -32,8 +32,8 @@ class OwnedFd {
   int fd_ = -1;
 };
 
-// `count` sockets bound to the same address and port with SO_REUSEPORT, listening, one for each worker.
-// Port 0 takes a free one. The error names the address and what to do about it.
+// `count` sockets bound to the same address and port with SO_REUSEPORT, listening, one for each
+// worker. Port 0 takes a free one. The error names the address and what to do about it.
 Result<std::vector<OwnedFd>> bind_listeners(const SocketAddress& address, unsigned count);
 
 // The address that a socket is bound to.
@@ -44,23 +44,30 @@ class Acceptor {
  public:
   // Called once for each client, with a non-blocking socket.
   using OnAccept = std::function<void(OwnedFd socket, const SocketAddress& peer)>;
+  // Asked before each accept whether there is room for one more; what was given and not used is
+  // given back.
+  struct Room {
+    std::function<bool()> take;
+    std::function<void()> give_back;
+  };
 
-  Acceptor(EventLoop& loop, OwnedFd socket, OnAccept on_accept);
+  Acceptor(EventLoop& loop, OwnedFd socket, Room room, OnAccept on_accept);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // While paused, clients wait in the kernel's backlog.
-  void pause();
+  // Without room it pauses by itself, and clients wait in the kernel's backlog until resume().
   void resume();
 
   // Takes all who already wait in the backlog; before closing.
   void accept_all();
 
  private:
+  void pause();
   void accept_some();
 
   OwnedFd socket_;
+  Room room_;
   OnAccept on_accept_;
   uv_poll_s* poll_;
   bool paused_ = true;

@@ -19,7 +19,8 @@ Result<SocketAddress> SocketAddress::from_endpoint(const Endpoint& endpoint) {
   } else if (inet_pton(AF_INET6, host, &result.storage_.v6.sin6_addr) == 1) {
     result.storage_.v6.sin6_family = AF_INET6;
   } else {
-    return make_error(ErrorCode::invalid_argument, "'" + endpoint.host + "' is not a numeric address");
+    return make_error(ErrorCode::invalid_argument,
+                      "'" + endpoint.host + "' is not a numeric address");
   }
   result.set_port(endpoint.port);
   return result;

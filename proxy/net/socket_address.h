@@ -17,7 +17,8 @@ class SocketAddress {
   SocketAddress() = default;
   SocketAddress(const sockaddr* address, socklen_t length);
 
-  // The host must be a numeric address (or "localhost", which is 127.0.0.1); names need the resolver.
+  // The host must be a numeric address (or "localhost", which is 127.0.0.1); names need the
+  // resolver.
   static Result<SocketAddress> from_endpoint(const Endpoint& endpoint);
 
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage_); }

@@ -23,23 +23,31 @@ IoResult failure(int error_number) {
   return {IoResult::Status::failed, 0, error_number};
 }
 
-void on_poll(uv_poll_t* poll, int status, int events) {
-  auto* handler = static_cast<TransportHandler*>(poll->data);
-  if (handler == nullptr) return;
-  // An error condition: the next read or write fetches it from the socket.
-  if (status < 0 || (events & UV_READABLE) != 0) {
-    handler->on_readable();
+}  // namespace
+
+void SocketTransport::on_poll(uv_poll_s* poll, int status, int events) {
+  auto* const transport = static_cast<SocketTransport*>(poll->data);
+  if (transport == nullptr) return;
+  TransportHandler& handler = transport->handler_;
+  unsigned ready = static_cast<unsigned>(events);
+  if (status < 0) {
+    // An error condition: libuv has stopped polling. Reads and writes fetch it from the socket, but
+    // a read first gives what came before it, so polling must go on.
+    transport->start_polling();
+    ready = UV_READABLE | UV_WRITABLE;
+  }
+  const auto wanted = static_cast<unsigned>(transport->interest_);
+  if ((ready & UV_READABLE) != 0 && (wanted & 1U) != 0) {
+    handler.on_readable();
     if (poll->data == nullptr) return;  // the handler closed us
   }
-  if (status < 0 || (events & UV_WRITABLE) != 0) handler->on_writable();
+  if ((ready & UV_WRITABLE) != 0 && (wanted & 2U) != 0) handler.on_writable();
 }
-
-}  // namespace
 
 SocketTransport::SocketTransport(EventLoop& loop, int fd, TransportHandler& handler)
     : handler_(handler), poll_(new uv_poll_t), fd_(fd) {
   FS_CHECK(uv_poll_init(loop.uv(), poll_, fd) == 0);
-  poll_->data = &handler_;
+  poll_->data = this;
 }
 
 SocketTransport::~SocketTransport() {
@@ -99,7 +107,11 @@ void SocketTransport::watch(Interest interest) {
     uv_poll_stop(poll_);
     return;
   }
-  const auto bits = static_cast<unsigned>(interest);
+  start_polling();
+}
+
+void SocketTransport::start_polling() {
+  const auto bits = static_cast<unsigned>(interest_);
   const int events = ((bits & 1U) != 0 ? UV_READABLE : 0) | ((bits & 2U) != 0 ? UV_WRITABLE : 0);
   FS_CHECK(uv_poll_start(poll_, events, on_poll) == 0);
 }
@@ -120,7 +132,8 @@ int SocketTransport::connect_result() {
 
 bool SocketTransport::is_quiet() {
   char byte = 0;
-  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace flaskscale::net

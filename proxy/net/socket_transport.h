@@ -34,6 +34,9 @@ class SocketTransport final : public Transport {
   bool is_quiet() override;
 
  private:
+  static void on_poll(uv_poll_s* poll, int status, int events);
+  void start_polling();
+
   TransportHandler& handler_;
   uv_poll_s* poll_;  // freed by its close callback
   int fd_;

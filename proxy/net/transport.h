@@ -48,7 +48,8 @@ class Transport {
   // No more bytes from this side; reading goes on.
   virtual void shut_down_writing() = 0;
 
-  // For a connection begun by connect(): 0 once it stands, EINPROGRESS, or the errno it failed with.
+  // For a connection begun by connect(): 0 once it stands, EINPROGRESS, or the errno it failed
+  // with.
   virtual int connect_result() = 0;
 
   // True if the peer has neither closed nor sent anything unasked.

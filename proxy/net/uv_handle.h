@@ -1,5 +1,5 @@
-// Owns one initialised libuv handle. Destroying it starts uv_close; the close callback frees the memory.
-// Private to proxy/net.
+// Owns one initialised libuv handle. Destroying it starts uv_close; the close callback frees the
+// memory. Private to proxy/net.
 #pragma once
 
 #include <uv.h>

@@ -1,0 +1,52 @@
+// The addresses that clients connect to: bound before a configuration is accepted, kept across
+// reloads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "proxy/admin/status_model.h"
+#include "proxy/config/model.h"
+#include "proxy/forward/worker.h"
+#include "proxy/net/listen_socket.h"
+
+namespace flaskscale::server {
+
+// Control loop only.
+class ListenerSet {
+ public:
+  // Sockets bound for a configuration that is not in force yet; dropped, they are closed again.
+  struct Prepared {
+    std::map<std::string, std::vector<net::OwnedFd>> added;  // by configured address
+  };
+
+  // Binds what the configuration has and this set does not.
+  Result<Prepared> prepare(const config::Model& model, unsigned workers) const;
+
+  // Brings the set to the configuration: gives new sockets to the workers, takes away what is gone.
+  // Can't fail.
+  void commit(const config::Model& model, Prepared prepared, forward::WorkerGroup& group);
+
+  // For the snapshot, by ordinal, which an address gets here and keeps for the life of the program.
+  // Before commit().
+  std::vector<forward::ListenerEntry> entries_after(const config::Model& model);
+
+  // By listener name, with the real ports.
+  std::vector<admin::ListenerStatus> status(const config::Model& model) const;
+
+ private:
+  struct Open {
+    uint32_t ordinal = 0;
+    std::string bound;  // with the real port
+  };
+  uint32_t ordinal_of(const std::string& address);
+
+  std::map<std::string, Open> open_;          // by configured address
+  std::map<std::string, uint32_t> ordinals_;  // of every address ever listened on
+  std::vector<forward::ListenerEntry> entries_;
+};
+
+}  // namespace flaskscale::server

@@ -1,0 +1,233 @@
+#include "proxy/server/pool_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "proxy/server/snapshot_builder.h"
+
+namespace flaskscale::server {
+namespace {
+
+constexpr unsigned kTicksPerSecond = 10;
+
+bool is_busy(const forward::PoolRuntime& runtime, Time now) {
+  const auto load = runtime.pool.read_load(now);
+  return load.in_flight > 0 || load.queued > 0;
+}
+
+}  // namespace
+
+PoolRegistry::PoolRegistry(net::EventLoop& loop, forward::AddressBook& book, uint16_t workers,
+                           uint64_t seed)
+    : loop_(loop),
+      book_(book),
+      workers_(workers),
+      random_(seed),
+      prober_(loop, book, random_.next(),
+              [this](const std::string& pool, const std::string& address, bool good) {
+                const auto probed = [&](const Host& host) {
+                  host.runtime->pool.on_probe(address, good, loop_.now());
+                };
+                if (const auto found = hosts_.find(pool); found != hosts_.end())
+                  probed(*found->second);
+                for (const auto& host : leaving_) {
+                  if (host->model.name == pool) probed(*host);
+                }
+              }),
+      resolver_(loop, book) {}
+
+PoolRegistry::~PoolRegistry() = default;
+
+Result<void> PoolRegistry::check(const config::Model& model) const {
+  for (const auto& [name, pool] : model.pools) {
+    if (!pool.scaling || pool.scaling->mode == config::ScalingMode::off) continue;
+    scaler::ProcessProvider provider(process_settings(pool, model.server.state_dir), Random(1));
+    if (auto fine = provider.check(); !fine) {
+      Error error = fine.error();
+      error.detail = "pool '" + name + "': " + error.detail;
+      return error;
+    }
+  }
+  return {};
+}
+
+void PoolRegistry::commit(const config::Model& model) {
+  state_dir_ = state_dir_.empty() ? model.server.state_dir : state_dir_;
+  for (auto entry = hosts_.begin(); entry != hosts_.end();) {
+    if (model.pools.contains(entry->first)) {
+      ++entry;
+      continue;
+    }
+    if (entry->second->scaling) entry->second->scaling->begin_shutdown();
+    leaving_.push_back(std::move(entry->second));
+    entry = hosts_.erase(entry);
+  }
+  for (const auto& [name, pool] : model.pools) {
+    auto& host = hosts_[name];
+    if (host == nullptr) host = make_host(pool);
+    bring_to(*host, pool);
+  }
+}
+
+std::unique_ptr<PoolRegistry::Host> PoolRegistry::make_host(const config::PoolModel& model) {
+  // A pool that was removed and comes back while it still finishes goes on as it is.
+  const auto here = std::find_if(leaving_.begin(), leaving_.end(), [&](const auto& host) {
+    return host->model.name == model.name && host->scaling == nullptr;
+  });
+  if (here != leaving_.end()) {
+    auto host = std::move(*here);
+    leaving_.erase(here);
+    return host;
+  }
+  auto host = std::make_unique<Host>();
+  host->runtime =
+      std::make_shared<forward::PoolRuntime>(model.name, pool_settings(model), workers_);
+  return host;
+}
+
+void PoolRegistry::bring_to(Host& host, const config::PoolModel& model) {
+  host.runtime->pool.apply(pool_settings(model), loop_.now());
+  host.model = model;
+  bring_backends_to(host, model);
+  bring_scaling_to(host, model);
+}
+
+void PoolRegistry::bring_backends_to(Host& host, const config::PoolModel& model) {
+  std::map<std::string, uint32_t> wanted;
+  for (const auto& backend : model.backends) wanted[backend.address] = backend.weight;
+  const auto before = host.static_backends;
+  for (const auto& [address, weight] : before) {
+    const auto still = wanted.find(address);
+    if (still == wanted.end() || still->second != weight) remove_static(host, address);
+  }
+  for (const auto& [address, weight] : wanted) {
+    if (host.static_backends.contains(address)) {
+      prober_.watch(model.name, address, model.health);
+    } else {
+      add_static(host, address, weight);
+    }
+  }
+}
+
+void PoolRegistry::add_static(Host& host, const std::string& address, uint32_t weight) {
+  host.static_backends[address] = weight;
+  resolver_.watch(address);
+  host.runtime->pool.add_backend(address, weight, loop_.now());
+  prober_.watch(host.model.name, address, host.model.health);
+}
+
+void PoolRegistry::remove_static(Host& host, const std::string& address) {
+  prober_.forget(host.model.name, address);
+  host.runtime->pool.remove_backend(address, loop_.now());
+  resolver_.forget(address);
+  host.drained->erase(address);
+  host.static_backends.erase(address);
+}
+
+void PoolRegistry::bring_scaling_to(Host& host, const config::PoolModel& model) {
+  if (!model.scaling) {
+    if (host.scaling == nullptr) return;
+    // Its instances go; the pool stays with its static backends.
+    host.scaling->begin_shutdown();
+    auto parting = std::make_unique<Host>();
+    parting->model = model;
+    parting->runtime = host.runtime;
+    parting->scaling = std::move(host.scaling);
+    leaving_.push_back(std::move(parting));
+    return;
+  }
+  if (host.scaling != nullptr) {
+    host.scaling->apply(model, state_dir_);
+    return;
+  }
+  host.scaling = std::make_unique<PoolScaling>(
+      loop_, model, state_dir_, host.runtime, prober_, random_.next(),
+      [drained = host.drained](const std::string& address) { return drained->contains(address); });
+}
+
+std::shared_ptr<forward::PoolRuntime> PoolRegistry::runtime(const std::string& pool) const {
+  return hosts_.find(pool)->second->runtime;
+}
+
+// --- Time
+// ------------------------------------------------------------------------------------------------------
+
+void PoolRegistry::tick(Time now) {
+  const bool second = ++ticks_ % kTicksPerSecond == 0;
+  for (const auto& [name, host] : hosts_) {
+    host->runtime->pool.tick(now);
+    if (host->scaling == nullptr) continue;
+    if (second) {
+      host->scaling->tick(now);
+    } else {
+      host->scaling->poke(now);
+    }
+  }
+  if (second) {
+    resolver_.tick(now);
+    tick_leaving(now);
+  }
+}
+
+void PoolRegistry::tick_leaving(Time now) {
+  for (const auto& host : leaving_) {
+    host->runtime->pool.tick(now);
+    if (host->scaling == nullptr) continue;
+    host->scaling->tick(now);
+    if (!is_busy(*host->runtime, now)) host->scaling->stop_instances(now);
+  }
+  std::erase_if(leaving_, [&](const auto& host) {
+    if (host->scaling != nullptr && !host->scaling->idle()) return false;
+    if (host->scaling == nullptr && is_busy(*host->runtime, now)) return false;
+    const auto backends = host->static_backends;
+    for (const auto& [address, weight] : backends) remove_static(*host, address);
+    return true;
+  });
+}
+
+// --- Shutdown
+// --------------------------------------------------------------------------------------------------
+
+void PoolRegistry::begin_shutdown() {
+  if (std::exchange(shutting_down_, true)) return;
+  for (const auto& [name, host] : hosts_) {
+    if (host->scaling) host->scaling->begin_shutdown();
+  }
+}
+
+bool PoolRegistry::has_work() const {
+  const Time now = loop_.now();
+  const auto busy = [now](const auto& host) { return is_busy(*host->runtime, now); };
+  return std::any_of(leaving_.begin(), leaving_.end(), busy) ||
+         std::any_of(hosts_.begin(), hosts_.end(),
+                     [&](const auto& entry) { return busy(entry.second); });
+}
+
+void PoolRegistry::stop_instances(Time now) {
+  for (const auto& [name, host] : hosts_) {
+    if (host->scaling) host->scaling->stop_instances(now);
+  }
+  for (const auto& host : leaving_) {
+    if (host->scaling) host->scaling->stop_instances(now);
+  }
+}
+
+bool PoolRegistry::instances_stopped() const {
+  const auto stopped = [](const auto& host) {
+    return host->scaling == nullptr || host->scaling->idle();
+  };
+  return std::all_of(leaving_.begin(), leaving_.end(), stopped) &&
+         std::all_of(hosts_.begin(), hosts_.end(),
+                     [&](const auto& entry) { return stopped(entry.second); });
+}
+
+void PoolRegistry::kill_instances() {
+  const auto kill = [](Host& host) {
+    if (host.scaling && !host.scaling->has_call_under_way()) host.scaling->kill_all();
+  };
+  for (const auto& [name, host] : hosts_) kill(*host);
+  for (const auto& host : leaving_) kill(*host);
+}
+
+}  // namespace flaskscale::server

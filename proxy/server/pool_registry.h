@@ -1,0 +1,94 @@
+// The live pools by name: they outlive every reload that still names them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "proxy/admin/status_model.h"
+#include "proxy/config/model.h"
+#include "proxy/forward/health_prober.h"
+#include "proxy/forward/snapshot.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/server/name_resolver.h"
+#include "proxy/server/pool_scaling.h"
+
+namespace flaskscale::server {
+
+// Control loop only.
+class PoolRegistry {
+ public:
+  PoolRegistry(net::EventLoop& loop, forward::AddressBook& book, uint16_t workers, uint64_t seed);
+  ~PoolRegistry();
+
+  // What could keep a configuration's pools from working, before it is accepted: one clear line.
+  Result<void> check(const config::Model& model) const;
+
+  // Brings the pools to the model: new ones, changed ones, and those that are gone, which finish
+  // what they hold.
+  void commit(const config::Model& model);
+
+  std::shared_ptr<forward::PoolRuntime> runtime(const std::string& pool) const;
+
+  // Every 100 ms.
+  void tick(Time now);
+
+  // --- Shutdown
+  // -------------------------------------------------------------------------------------
+  void begin_shutdown();
+  bool has_work() const;  // a request waits or is in flight somewhere
+  void stop_instances(Time now);
+  bool instances_stopped() const;
+  void kill_instances();
+
+  // --- Admin
+  // ------------------------------------------------------------------------------------------
+  std::vector<admin::PoolStatus> status(Time now) const;
+  std::optional<std::vector<admin::DecisionEntry>> decisions(std::string_view pool) const;
+  Result<admin::BackendChange> drain(std::string_view pool, std::string_view address);
+  Result<admin::BackendChange> undrain(std::string_view pool, std::string_view address);
+
+ private:
+  struct Host {
+    config::PoolModel model;
+    std::shared_ptr<forward::PoolRuntime> runtime;
+    std::map<std::string, uint32_t> static_backends;  // weight by address
+    // By an operator. Shared with the scaling, which may outlive the host by a while.
+    std::shared_ptr<std::set<std::string>> drained = std::make_shared<std::set<std::string>>();
+    std::unique_ptr<PoolScaling> scaling;
+  };
+  using Hosts = std::map<std::string, std::unique_ptr<Host>, std::less<>>;
+
+  std::unique_ptr<Host> make_host(const config::PoolModel& model);
+  void bring_to(Host& host, const config::PoolModel& model);
+  void bring_backends_to(Host& host, const config::PoolModel& model);
+  void bring_scaling_to(Host& host, const config::PoolModel& model);
+  void add_static(Host& host, const std::string& address, uint32_t weight);
+  void remove_static(Host& host, const std::string& address);
+  void tick_leaving(Time now);
+  admin::PoolStatus status_of(const Host& host, Time now) const;
+  Result<Host*> find(std::string_view pool, std::string_view address);
+  static admin::BackendChange change_of(const Host& host, std::string_view address, Time now);
+
+  net::EventLoop& loop_;
+  forward::AddressBook& book_;
+  const uint16_t workers_;
+  Random random_;
+  std::string state_dir_;
+  forward::HealthProber prober_;
+  NameResolver resolver_;
+  Hosts hosts_;
+  // Pools and scalings that the configuration no longer has: they finish, then go.
+  std::vector<std::unique_ptr<Host>> leaving_;
+  unsigned ticks_ = 0;
+  bool shutting_down_ = false;
+};
+
+}  // namespace flaskscale::server

@@ -1,0 +1,88 @@
+// What operators see of the pools, and what they may do to their backends.
+#include <algorithm>
+#include <utility>
+
+#include "proxy/server/pool_registry.h"
+
+namespace flaskscale::server {
+
+std::vector<admin::PoolStatus> PoolRegistry::status(Time now) const {
+  std::vector<admin::PoolStatus> result;
+  for (const auto& [name, host] : hosts_) result.push_back(status_of(*host, now));
+  return result;
+}
+
+admin::PoolStatus PoolRegistry::status_of(const Host& host, Time now) const {
+  const balancer::Pool& pool = host.runtime->pool;
+  admin::PoolStatus status;
+  status.name = pool.name();
+  status.settings = pool.settings();
+  status.load = pool.read_load(now);
+  for (const auto& counters : host.runtime->counters) counters.add_to(status.traffic);
+  status.predicted_wait_seconds = pool.predicted_wait_seconds(now);
+  status.idle_slot_while_queued_seconds = pool.idle_slot_while_queued_seconds();
+  for (auto& backend : pool.backends(now)) {
+    // The pool does not know who drains: the scaler does it too.
+    backend.drained_by_operator = host.drained->contains(backend.address);
+    std::string instance =
+        host.scaling ? host.scaling->instance_at(backend.address) : std::string();
+    status.backends.push_back({std::move(backend), std::move(instance)});
+  }
+  if (host.scaling) status.scaling = host.scaling->status(now);
+  return status;
+}
+
+std::optional<std::vector<admin::DecisionEntry>> PoolRegistry::decisions(
+    std::string_view pool) const {
+  const auto host = hosts_.find(pool);
+  if (host == hosts_.end()) return std::nullopt;
+  if (!host->second->scaling) return std::vector<admin::DecisionEntry>();
+  return host->second->scaling->decisions();
+}
+
+Result<PoolRegistry::Host*> PoolRegistry::find(std::string_view pool, std::string_view address) {
+  const auto host = hosts_.find(pool);
+  if (host == hosts_.end()) {
+    return make_error(ErrorCode::not_found, "there is no pool '" + std::string(pool) + "'");
+  }
+  const auto backends = host->second->runtime->pool.backends(loop_.now());
+  const bool known = std::any_of(backends.begin(), backends.end(),
+                                 [&](const auto& backend) { return backend.address == address; });
+  if (!known) {
+    return make_error(ErrorCode::not_found, "pool '" + std::string(pool) + "' has no backend '" +
+                                                std::string(address) + "'");
+  }
+  return host->second.get();
+}
+
+admin::BackendChange PoolRegistry::change_of(const Host& host, std::string_view address, Time now) {
+  for (const auto& backend : host.runtime->pool.backends(now)) {
+    if (backend.address == address) {
+      return {backend.address, std::string(balancer::to_string(backend.life)), backend.in_flight};
+    }
+  }
+  return {std::string(address), "gone", 0};
+}
+
+Result<admin::BackendChange> PoolRegistry::drain(std::string_view pool, std::string_view address) {
+  auto host = find(pool, address);
+  if (!host) return host.error();
+  const Time now = loop_.now();
+  (*host)->drained->insert(std::string(address));
+  (*host)->runtime->pool.drain(std::string(address), now);
+  return change_of(**host, address, now);
+}
+
+Result<admin::BackendChange> PoolRegistry::undrain(std::string_view pool,
+                                                   std::string_view address) {
+  auto host = find(pool, address);
+  if (!host) return host.error();
+  const Time now = loop_.now();
+  const std::string key(address);
+  // What the scaler drains is on its way out; it takes it back itself when it is needed.
+  const bool is_leaving = (*host)->scaling && (*host)->scaling->drains(key);
+  if ((*host)->drained->erase(key) > 0 && !is_leaving) (*host)->runtime->pool.undrain(key, now);
+  return change_of(**host, address, now);
+}
+
+}  // namespace flaskscale::server

@@ -1,0 +1,238 @@
+#include "proxy/server/pool_scaling.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/net/background.h"
+#include "proxy/server/wall_time.h"
+
+namespace flaskscale::server {
+namespace {
+
+scaler::Mode mode_of(config::ScalingMode mode) {
+  switch (mode) {
+    case config::ScalingMode::act:
+      return scaler::Mode::act;
+    case config::ScalingMode::scale_out_only:
+      return scaler::Mode::scale_out_only;
+    case config::ScalingMode::observe:
+      return scaler::Mode::observe;
+    case config::ScalingMode::off:
+      return scaler::Mode::off;
+  }
+  return scaler::Mode::act;
+}
+
+scaler::Policy policy_of(const config::PoolModel& pool) {
+  const config::ScalingModel& scaling = *pool.scaling;
+  scaler::Policy policy;
+  policy.mode = mode_of(scaling.mode);
+  policy.min = scaling.min;
+  policy.max = scaling.max;
+  policy.slots = pool.slots;
+  policy.availability = scaling.availability;
+  policy.drain_timeout = scaling.drain_timeout;
+  policy.boot_timeout = scaling.boot_timeout;
+  policy.idle_to_zero = scaling.idle_to_zero;
+  policy.scale_in_window = scaling.scale_in_window;
+  policy.scale_in_interval = scaling.scale_in_interval;
+  policy.boot_estimate = scaling.boot_estimate;
+  policy.service_time_estimate = scaling.service_time_estimate;
+  policy.queue_timeout = pool.queue.timeout;
+  policy.queue_limit = pool.queue.limit;
+  return policy;
+}
+
+}  // namespace
+
+// Provider calls on libuv's thread pool.
+class PoolScaling::Executor final : public scaler::BlockingExecutor {
+ public:
+  explicit Executor(net::EventLoop& loop) : loop_(loop) {}
+  void run(std::function<void()> blocking, std::function<void()> then) override {
+    net::run_in_background(loop_, std::move(blocking), std::move(then));
+  }
+
+ private:
+  net::EventLoop& loop_;
+};
+
+scaler::ProcessSettings process_settings(const config::PoolModel& pool,
+                                         const std::string& state_dir) {
+  const config::ProcessProviderModel& process = pool.scaling->process;
+  scaler::ProcessSettings settings;
+  settings.pool = pool.name;
+  settings.command = process.command;
+  settings.directory = process.directory;
+  settings.environment = process.environment;
+  settings.stop_grace = process.stop_grace;
+  settings.state_dir = state_dir;
+  return settings;
+}
+
+PoolScaling::PoolScaling(net::EventLoop& loop, const config::PoolModel& pool,
+                         const std::string& state_dir,
+                         std::shared_ptr<forward::PoolRuntime> runtime,
+                         forward::HealthProber& prober, uint64_t seed,
+                         DrainedByOperator drained_by_operator)
+    : loop_(loop),
+      runtime_(std::move(runtime)),
+      prober_(prober),
+      drained_by_operator_(std::move(drained_by_operator)),
+      model_(pool),
+      random_(seed),
+      executor_(std::make_unique<Executor>(loop)),
+      provider_(process_settings(pool, state_dir), Random(random_.next())),
+      scaler_(pool.name, policy_of(pool), provider_, *executor_, *this, random_) {}
+
+PoolScaling::~PoolScaling() = default;
+
+void PoolScaling::apply(const config::PoolModel& pool, const std::string& state_dir) {
+  model_ = pool;
+  for (const auto& address : members_) prober_.watch(model_.name, address, model_.health);
+  provider_.apply(process_settings(pool, state_dir));
+  scaler_.apply(policy_of(pool), loop_.now());
+}
+
+void PoolScaling::tick(Time now) { scaler_.tick(sample(now), now); }
+
+void PoolScaling::poke(Time now) {
+  if (!members_.empty() || runtime_->pool.queued() == 0) return;
+  const auto status = scaler_.status(now);
+  if (status.planned == 0) tick(now);
+}
+
+scaler::LoadSample PoolScaling::sample(Time now) const {
+  const balancer::LoadReading load = runtime_->pool.read_load(now);
+  scaler::LoadSample sample;
+  sample.arrivals = load.arrivals;
+  sample.dispatched = load.dispatched;
+  sample.completions = load.completions;
+  sample.holding_seconds = load.holding_seconds;
+  sample.in_flight_seconds = load.in_flight_seconds;
+  sample.in_flight = load.in_flight;
+  sample.queued = load.queued;
+  sample.oldest_wait_seconds = load.oldest_wait_seconds;
+  return sample;
+}
+
+// --- Membership
+// ------------------------------------------------------------------------------------------------
+
+void PoolScaling::add(const std::string& address) {
+  if (!members_.insert(address).second) return;
+  runtime_->pool.add_backend(address, 1, loop_.now());
+  prober_.watch(model_.name, address, model_.health);
+}
+
+uint32_t PoolScaling::drain(const std::string& address) {
+  draining_.insert(address);
+  return runtime_->pool.drain(address, loop_.now());
+}
+
+bool PoolScaling::undrain(const std::string& address) {
+  draining_.erase(address);
+  // What an operator has drained, only an operator takes back.
+  if (drained_by_operator_(address)) return false;
+  return runtime_->pool.undrain(address, loop_.now());
+}
+
+void PoolScaling::remove(const std::string& address) {
+  if (members_.erase(address) == 0) return;
+  admitted_.erase(address);
+  draining_.erase(address);
+  prober_.forget(model_.name, address);
+  runtime_->pool.remove_backend(address, loop_.now());
+}
+
+std::vector<scaler::MemberReport> PoolScaling::report() const {
+  std::vector<scaler::MemberReport> reports;
+  for (const auto& backend : runtime_->pool.backends(loop_.now())) {
+    if (!members_.contains(backend.address)) continue;
+    if (backend.life == balancer::Life::warming || backend.life == balancer::Life::ready) {
+      admitted_.insert(backend.address);
+    }
+    scaler::MemberReport member;
+    member.address = backend.address;
+    member.admitted = admitted_.contains(backend.address);
+    member.serving = backend.life == balancer::Life::ready && backend.up;
+    member.in_flight = backend.in_flight;
+    member.draining_by_operator = drained_by_operator_(backend.address);
+    member.up = backend.up;
+    reports.push_back(std::move(member));
+  }
+  return reports;
+}
+
+void PoolScaling::expect_capacity(bool coming, Duration boot_median) {
+  runtime_->pool.expect_capacity(coming, boot_median, loop_.now());
+}
+
+// --- Status
+// ---------------------------------------------------------------------------------------------------
+
+std::string PoolScaling::instance_at(const std::string& address) const {
+  for (const auto& instance : scaler_.status(loop_.now()).instances) {
+    if (instance.address == address) return instance.name;
+  }
+  return {};
+}
+
+admin::DecisionEntry PoolScaling::entry(const scaler::Decision& decision) const {
+  admin::DecisionEntry entry;
+  entry.number = decision.number;
+  entry.time_ms = wall_milliseconds(decision.at);
+  entry.action = scaler::to_string(decision.action);
+  entry.reason = decision.reason;
+  entry.target = decision.target;
+  entry.planned = decision.planned;
+  entry.need = decision.need;
+  entry.formula = decision.formula;
+  entry.text = decision.sentence;
+  entry.inputs = decision.inputs;
+  entry.repeats = decision.repeats;
+  return entry;
+}
+
+std::vector<admin::DecisionEntry> PoolScaling::decisions() const {
+  std::vector<admin::DecisionEntry> entries;
+  for (const auto& decision : scaler_.decisions().entries()) entries.push_back(entry(decision));
+  return entries;
+}
+
+admin::ScalingStatus PoolScaling::status(Time now) const {
+  const scaler::ScalerStatus now_is = scaler_.status(now);
+  admin::ScalingStatus status;
+  status.provider = model_.scaling ? model_.scaling->provider : "process";
+  status.mode = scaler::to_string(now_is.mode);
+  status.min = now_is.min;
+  status.max = now_is.max;
+  status.desired = now_is.desired;
+  status.planned = now_is.planned;
+  status.offered_load = now_is.offered_load;
+  status.arrival_rate = now_is.arrival_rate;
+  status.service_time_seconds = now_is.service_time_seconds;
+  status.boot_seconds = now_is.boot_seconds_median;
+  status.instance_seconds = now_is.instance_seconds;
+  using State = scaler::InstanceState;
+  for (const State state : {State::booting, State::warming, State::ready, State::draining,
+                            State::deleting, State::failed}) {
+    status.instances_by_state.emplace_back(
+        scaler::to_string(state),
+        std::count_if(now_is.instances.begin(), now_is.instances.end(),
+                      [state](const auto& instance) { return instance.state == state; }));
+  }
+  for (const auto& instance : now_is.instances) {
+    status.instances.push_back({instance.name, instance.address,
+                                std::string(scaler::to_string(instance.state)),
+                                instance.age_seconds, instance.in_flight});
+  }
+  if (const auto* last = scaler_.decisions().last()) status.last_decision = entry(*last);
+  for (const auto& [key, count] : scaler_.decisions().counts()) {
+    status.decisions_total.push_back(
+        {std::string(scaler::to_string(key.first)), key.second, count});
+  }
+  return status;
+}
+
+}  // namespace flaskscale::server

@@ -1,0 +1,87 @@
+// Joins one pool's balancer with its scaler: load in, membership out.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "proxy/admin/status_model.h"
+#include "proxy/config/model.h"
+#include "proxy/forward/health_prober.h"
+#include "proxy/forward/snapshot.h"
+#include "proxy/net/event_loop.h"
+#include "scaler/executor.h"
+#include "scaler/membership.h"
+#include "scaler/pool_scaler.h"
+#include "scaler/providers/process_provider.h"
+
+namespace flaskscale::server {
+
+// What a configuration asks of a pool's process provider.
+scaler::ProcessSettings process_settings(const config::PoolModel& pool,
+                                         const std::string& state_dir);
+
+// Control loop only.
+class PoolScaling final : public scaler::Membership {
+ public:
+  // `drained_by_operator`: whether an operator holds that address in drain.
+  using DrainedByOperator = std::function<bool(const std::string& address)>;
+
+  PoolScaling(net::EventLoop& loop, const config::PoolModel& pool, const std::string& state_dir,
+              std::shared_ptr<forward::PoolRuntime> runtime, forward::HealthProber& prober,
+              uint64_t seed, DrainedByOperator drained_by_operator);
+  ~PoolScaling() override;
+
+  void apply(const config::PoolModel& pool, const std::string& state_dir);
+  // Once a second; `poke` out of turn, ten times a second: acts only when requests wait and nothing
+  // is there.
+  void tick(Time now);
+  void poke(Time now);
+
+  void begin_shutdown() { scaler_.begin_shutdown(); }
+  void stop_instances(Time now) { scaler_.stop_instances(now); }
+  bool idle() const { return scaler_.idle() && !scaler_.has_call_under_way(); }
+  bool has_call_under_way() const { return scaler_.has_call_under_way(); }
+  // For a shutdown that can't wait; no call may be under way.
+  void kill_all() { provider_.kill_all(); }
+
+  admin::ScalingStatus status(Time now) const;
+  std::vector<admin::DecisionEntry> decisions() const;
+  bool has_member(const std::string& address) const { return members_.contains(address); }
+  // The scaler itself has that member in drain.
+  bool drains(const std::string& address) const { return draining_.contains(address); }
+  std::string instance_at(const std::string& address) const;
+
+  // scaler::Membership
+  void add(const std::string& address) override;
+  uint32_t drain(const std::string& address) override;
+  bool undrain(const std::string& address) override;
+  void remove(const std::string& address) override;
+  std::vector<scaler::MemberReport> report() const override;
+  void expect_capacity(bool coming, Duration boot_median) override;
+
+ private:
+  class Executor;
+
+  scaler::LoadSample sample(Time now) const;
+  admin::DecisionEntry entry(const scaler::Decision& decision) const;
+
+  net::EventLoop& loop_;
+  std::shared_ptr<forward::PoolRuntime> runtime_;
+  forward::HealthProber& prober_;
+  DrainedByOperator drained_by_operator_;
+  config::PoolModel model_;
+  std::set<std::string> members_;
+  std::set<std::string> draining_;
+  mutable std::set<std::string> admitted_;
+  Random random_;
+  std::unique_ptr<Executor> executor_;
+  scaler::ProcessProvider provider_;
+  scaler::PoolScaler scaler_;
+};
+
+}  // namespace flaskscale::server
