@@ -1,4 +1,5 @@
 // The sending half of a client connection: heads written anew, bodies framed, answers of our own.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -24,7 +25,9 @@ std::string_view accept_of(std::string_view head) {
     constexpr std::string_view kName = "accept:";
     const std::string_view rest = head.substr(line + 1);
     if (equals_ignoring_case(rest.substr(0, kName.size()), kName)) {
-      return rest.substr(kName.size(), rest.find('\n') - kName.size());
+      const std::string_view value =
+          rest.substr(kName.size(), rest.find_first_of("\r\n") - kName.size());
+      return value.substr(std::min(value.find_first_not_of(' '), value.size()));
     }
     line = head.find('\n', line + 1);
   }

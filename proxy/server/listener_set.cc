@@ -9,26 +9,37 @@
 
 namespace flaskscale::server {
 
+namespace {
+
+// An address is the same socket whatever its listener is called; port 0 is another one for each
+// listener.
+std::string key_of(const config::ListenerModel& listener, const std::string& address) {
+  return address.ends_with(":0") ? listener.name + "/" + address : address;
+}
+
+}  // namespace
+
 Result<ListenerSet::Prepared> ListenerSet::prepare(const config::Model& model,
                                                    unsigned workers) const {
   Prepared prepared;
   for (const auto& listener : model.listeners) {
     for (const auto& text : listener.listen) {
-      if (open_.contains(text)) continue;
+      const std::string key = key_of(listener, text);
+      if (open_.contains(key)) continue;
       const auto endpoint = parse_endpoint(text);
       if (!endpoint) return endpoint.error();
       const auto address = net::SocketAddress::from_endpoint(*endpoint);
       if (!address) return address.error();
       auto sockets = net::bind_listeners(*address, workers);
       if (!sockets) return std::move(sockets).error();
-      prepared.added[text] = *std::move(sockets);
+      prepared.added[key] = *std::move(sockets);
     }
   }
   return prepared;
 }
 
-uint32_t ListenerSet::ordinal_of(const std::string& address) {
-  const auto [entry, is_new] = ordinals_.emplace(address, static_cast<uint32_t>(entries_.size()));
+uint32_t ListenerSet::ordinal_of(const std::string& key) {
+  const auto [entry, is_new] = ordinals_.emplace(key, static_cast<uint32_t>(entries_.size()));
   if (is_new) entries_.emplace_back();
   return entry->second;
 }
@@ -36,7 +47,7 @@ uint32_t ListenerSet::ordinal_of(const std::string& address) {
 std::vector<forward::ListenerEntry> ListenerSet::entries_after(const config::Model& model) {
   for (const auto& listener : model.listeners) {
     for (const auto& address : listener.listen) {
-      entries_[ordinal_of(address)] = {listener.name, trusted_networks(listener)};
+      entries_[ordinal_of(key_of(listener, address))] = {listener.name, trusted_networks(listener)};
     }
   }
   return entries_;
@@ -47,13 +58,14 @@ void ListenerSet::commit(const config::Model& model, Prepared prepared,
   std::set<std::string> wanted;
   for (const auto& listener : model.listeners) {
     for (const auto& address : listener.listen) {
-      wanted.insert(address);
-      const uint32_t ordinal = ordinal_of(address);
-      const auto added = prepared.added.find(address);
+      const std::string key = key_of(listener, address);
+      wanted.insert(key);
+      const uint32_t ordinal = ordinal_of(key);
+      const auto added = prepared.added.find(key);
       if (added == prepared.added.end()) continue;
       auto& sockets = added->second;
       FS_CHECK(sockets.size() == group.workers.size());
-      open_[address] = {ordinal, net::local_address(sockets.front().get()).to_string()};
+      open_[key] = {ordinal, net::local_address(sockets.front().get()).to_string()};
       for (size_t i = 0; i < sockets.size(); ++i) {
         group.workers[i]->add_listener(ordinal, ordinal, std::move(sockets[i]));
       }
@@ -71,7 +83,7 @@ std::vector<admin::ListenerStatus> ListenerSet::status(const config::Model& mode
   for (const auto& listener : model.listeners) {
     admin::ListenerStatus status{listener.name, {}};
     for (const auto& address : listener.listen) {
-      const auto open = open_.find(address);
+      const auto open = open_.find(key_of(listener, address));
       if (open != open_.end()) status.addresses.push_back(open->second.bound);
     }
     result.push_back(std::move(status));

@@ -20,7 +20,8 @@ class ListenerSet {
  public:
   // Sockets bound for a configuration that is not in force yet; dropped, they are closed again.
   struct Prepared {
-    std::map<std::string, std::vector<net::OwnedFd>> added;  // by configured address
+    std::map<std::string, std::vector<net::OwnedFd>>
+        added;  // by key: the configured address, with the listener's name when its port is 0
   };
 
   // Binds what the configuration has and this set does not.
@@ -42,9 +43,10 @@ class ListenerSet {
     uint32_t ordinal = 0;
     std::string bound;  // with the real port
   };
-  uint32_t ordinal_of(const std::string& address);
+  uint32_t ordinal_of(const std::string& key);
 
-  std::map<std::string, Open> open_;          // by configured address
+  std::map<std::string, Open>
+      open_;  // by key: the configured address, with the listener's name when its port is 0
   std::map<std::string, uint32_t> ordinals_;  // of every address ever listened on
   std::vector<forward::ListenerEntry> entries_;
 };

@@ -42,6 +42,9 @@ PoolRegistry::~PoolRegistry() = default;
 Result<void> PoolRegistry::check(const config::Model& model) const {
   for (const auto& [name, pool] : model.pools) {
     if (!pool.scaling || pool.scaling->mode == config::ScalingMode::off) continue;
+    // A live one holds its state folder; its command has been looked for with the file.
+    const auto live = hosts_.find(name);
+    if (live != hosts_.end() && live->second->scaling != nullptr) continue;
     scaler::ProcessProvider provider(process_settings(pool, model.server.state_dir), Random(1));
     if (auto fine = provider.check(); !fine) {
       Error error = fine.error();
@@ -158,7 +161,8 @@ void PoolRegistry::tick(Time now) {
   for (const auto& [name, host] : hosts_) {
     host->runtime->pool.tick(now);
     if (host->scaling == nullptr) continue;
-    if (second) {
+    // Ending instances is driven by looking at them.
+    if (second || ending_instances_) {
       host->scaling->tick(now);
     } else {
       host->scaling->poke(now);
@@ -205,6 +209,7 @@ bool PoolRegistry::has_work() const {
 }
 
 void PoolRegistry::stop_instances(Time now) {
+  ending_instances_ = true;
   for (const auto& [name, host] : hosts_) {
     if (host->scaling) host->scaling->stop_instances(now);
   }

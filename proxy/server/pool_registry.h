@@ -89,6 +89,7 @@ class PoolRegistry {
   std::vector<std::unique_ptr<Host>> leaving_;
   unsigned ticks_ = 0;
   bool shutting_down_ = false;
+  bool ending_instances_ = false;
 };
 
 }  // namespace flaskscale::server
