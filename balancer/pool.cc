@@ -180,7 +180,9 @@ void Pool::report(Backend& backend, ExchangeResult result, Time now) {
     }
     return;
   }
-  constexpr uint32_t kEnoughConnectFailures = 2;
+  // Nothing says more surely that nobody is there; the fail-open share guards against our own
+  // faults.
+  constexpr uint32_t kEnoughConnectFailures = 1;
   const uint32_t connects = result == ExchangeResult::connect_failed
                                 ? connect_failures.fetch_add(1, std::memory_order_relaxed) + 1
                                 : connect_failures.load(std::memory_order_relaxed);

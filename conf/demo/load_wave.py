@@ -36,13 +36,13 @@ class Phase:
     name: str
 
 
-# 8 visitors, then 80, then 4. Short on purpose: the scaler's slow average (30 s) remembers a peak
+# 8 visitors, then 92, then 4. Short on purpose: the scaler's slow average (30 s) remembers a peak
 # longer than this whole wave lasts, and the way back must fit into two minutes too.
 LIMIT = 108
 VISITORS = (
     Visitors(0, LIMIT + 5, 4), Visitors(0, 33, 4),
-    Visitors(8, 33, 12), Visitors(9, 32, 12), Visitors(10, 31, 12),
-    Visitors(11, 30, 12), Visitors(12, 29, 12), Visitors(13, 28, 12),
+    Visitors(8, 33, 14), Visitors(9, 32, 14), Visitors(10, 31, 14),
+    Visitors(11, 30, 14), Visitors(12, 29, 14), Visitors(13, 28, 14),
 )
 PHASES = (Phase(8, "light"), Phase(14, "rising"), Phase(28, "peak"), Phase(34, "falling"),
           Phase(LIMIT, "light"))

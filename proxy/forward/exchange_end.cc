@@ -75,9 +75,11 @@ bool Exchange::may_try_again(const Error& error) const {
   return !written_ || http::is_idempotent(method_);
 }
 
-// What the last try counted against the budget is given back before the next one asks.
+// What the last try counted against the budget is given back before the next one asks. A request
+// that no backend has seen costs none of them anything: it needs no budget, only another backend.
 bool Exchange::begin_retry() {
   if (std::exchange(retrying_, false)) pool_->pool().end_retry();
+  if (!written_) return true;
   retrying_ = pool_->pool().try_begin_retry();
   return retrying_;
 }

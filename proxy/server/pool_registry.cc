@@ -147,6 +147,9 @@ void PoolRegistry::bring_scaling_to(Host& host, const config::PoolModel& model) 
   host.scaling = std::make_unique<PoolScaling>(
       loop_, model, state_dir_, host.runtime, prober_, random_.next(),
       [drained = host.drained](const std::string& address) { return drained->contains(address); });
+  // At once: what is below its minimum, or has to be found again, should not wait for the next
+  // second.
+  host.scaling->tick(loop_.now());
 }
 
 std::shared_ptr<forward::PoolRuntime> PoolRegistry::runtime(const std::string& pool) const {

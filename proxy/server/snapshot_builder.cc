@@ -1,5 +1,6 @@
 #include "proxy/server/snapshot_builder.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/check.h"
@@ -36,7 +37,8 @@ balancer::PoolSettings pool_settings(const config::PoolModel& pool) {
   settings.health_rise = pool.health.rise;
   settings.health_fall = pool.health.fall;
   settings.retry_budget = pool.retry.budget;
-  settings.retry_floor = pool.retry.floor;
+  // The loss of one backend must not exhaust it: what was in flight there goes elsewhere.
+  settings.retry_floor = std::max(pool.retry.floor, pool.slots);
   return settings;
 }
 

@@ -30,9 +30,9 @@ def test_reload_and_drain_lose_nothing():
         assert failures(result) == {}
         assert result["requests"] > 100
         assert server.status()["generation"] >= generation + ROUNDS
-        server.wait_for_instances(3)
         pool = server.demo_pool()
-        assert {b["address"] for b in pool["backends"]} == set(ready)
+        # While one is held in drain another may be started in its place; none that was there is lost.
+        assert set(ready) <= {b["address"] for b in pool["backends"]}
         assert pool["queue"]["idle_slot_while_queued_seconds"] < 0.1
 
 
@@ -63,6 +63,9 @@ def test_bad_configuration_changes_nothing():
         before = server.status()
         with Wrk(server.url("/healthz"), connections=4, seconds=30, think_ms=5) as load:
             after = server.reload(server.config() + "\n[nonsense]\n", expect_success=False)
+            so_far = server.demo_pool()["requests_total"]
+            server.wait_until(lambda: server.demo_pool()["requests_total"] > so_far + 100,
+                              what="requests after the reload")
             result = load.result(wait=False)
 
         assert failures(result) == {}
