@@ -165,6 +165,9 @@ void PoolScaler::hold_without_law(std::string_view reason, std::string sentence)
   const LawSettings settings = law_settings(policy_);
   decision.target = std::clamp(decision.planned, settings.min, settings.max);
   decision.need = last_output_.need;
+  decision.inputs = {{"planned", decision.planned}, {"min", settings.min}, {"max", settings.max}};
+  decision.formula = fmt::format("without the law: clamp({}, {}, {})={}", decision.planned, settings.min,
+                                 settings.max, decision.target);
   decision.sentence = std::move(sentence);
   record(std::move(decision));
 }
