@@ -247,6 +247,17 @@ void Fleet::stop_all(Time now) {
   }
 }
 
+void Fleet::drain_all(Time now) {
+  now_ = now;
+  stopping_ = true;
+  forget_creates_not_begun();
+  if (!rules_.may_remove) return;
+  for (auto& [name, instance] : instances_) {
+    if (instance.is_ending() || instance.state == InstanceState::draining) continue;
+    drain(instance);
+  }
+}
+
 FleetView Fleet::view() const {
   FleetView view;
   for (const auto& [name, instance] : instances_) {

@@ -74,8 +74,10 @@ class Fleet {
   // Starts to drain up to `count` instances; `boot_seconds` tells overdue and young boots. Returns
   // how many.
   uint32_t scale_in(uint32_t count, double boot_seconds, Time now);
-  // Ends everything without drain, as far as the rules allow; no way back.
+  // Ends everything, as far as the rules allow; no way back. stop_all: at once. drain_all: each
+  // when it is drained or past the drain timeout.
   void stop_all(Time now);
+  void drain_all(Time now);
 
   FleetView view() const;
   bool is_known() const { return known_; }                    // a list has been read

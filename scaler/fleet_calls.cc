@@ -18,6 +18,7 @@ constexpr double kMostRemoveRetrySeconds = 30;
 
 void Fleet::reconcile(Time now) {
   now_ = now;
+  if (is_stopped()) return;  // another call would only keep it from being so
   list_wanted_ = true;
   run_next_call();
 }

@@ -64,6 +64,13 @@ void PoolScaler::stop_instances(Time now) {
   fleet_.reconcile(now);
 }
 
+void PoolScaler::drain_instances(Time now) {
+  now_ = now;
+  begin_shutdown();
+  fleet_.drain_all(now);
+  fleet_.reconcile(now);
+}
+
 LawSignals PoolScaler::read_signals() {
   LawSignals signals;
   signals.settings = law_settings(policy_);
@@ -166,8 +173,8 @@ void PoolScaler::hold_without_law(std::string_view reason, std::string sentence)
   decision.target = std::clamp(decision.planned, settings.min, settings.max);
   decision.need = last_output_.need;
   decision.inputs = {{"planned", decision.planned}, {"min", settings.min}, {"max", settings.max}};
-  decision.formula = fmt::format("without the law: clamp({}, {}, {})={}", decision.planned, settings.min,
-                                 settings.max, decision.target);
+  decision.formula = fmt::format("without the law: clamp({}, {}, {})={}", decision.planned,
+                                 settings.min, settings.max, decision.target);
   decision.sentence = std::move(sentence);
   record(std::move(decision));
 }

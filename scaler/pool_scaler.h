@@ -65,10 +65,11 @@ class PoolScaler {
 
   // Takes no more decisions; the instances stay and serve. No way back.
   void begin_shutdown();
-  // Ends all instances, without drain, as far as the mode allows. Go on calling tick() until
-  // idle().
+  // // Ends all instances as far as the mode allows: at once, or each when it is drained. Go on
+  // calling tick() until idle().
   void stop_instances(Time now);
-  // After stop_instances(): nothing is left to do.
+  void drain_instances(Time now);
+  // After one of them: nothing is left to do.
   bool idle() const { return fleet_.is_stopped(); }
   bool has_call_under_way() const { return fleet_.has_call_under_way(); }
 

@@ -74,7 +74,7 @@ void ClientConnection::on_bytes(char* data, size_t size) {
   const bool reads_head = (state_ == State::idle || state_ == State::head) && outgoing_.empty();
   set_hold(kPipelined, !reads_head && held_ != nullptr &&
                            held_->size() > services_.snapshot().limits.header_bytes);
-  if (reads_head && (holds_ & kPeerClosed) != 0) close();
+  if ((holds_ & kPeerClosed) != 0) end_after_peer_closed();
 }
 
 void ClientConnection::on_held_bytes() {
@@ -188,7 +188,11 @@ size_t ClientConnection::consume_body(char* data, size_t size) {
   }
   if (decoded->complete) {
     state_ = State::waiting;
-    deadline_.cancel();
+    if (outgoing_.empty()) {
+      deadline_.cancel();
+    } else {
+      restart_timer();  // the response waits for its client
+    }
   } else {
     restart_timer();
   }
@@ -210,6 +214,11 @@ size_t ClientConnection::consume_tunnel(const char* data, size_t size) {
 
 void ClientConnection::on_peer_closed() {
   set_hold(kPeerClosed, true);
+  end_after_peer_closed();
+}
+
+// The client sends no more: what can't be completed ends here.
+void ClientConnection::end_after_peer_closed() {
   switch (state_) {
     case State::idle:
     case State::head:
@@ -223,13 +232,13 @@ void ClientConnection::on_peer_closed() {
     case State::body:
       // Half a request: whatever the backend says to it, nobody can read it as an answer to the
       // whole.
-      exchange_->on_client_lost("client_left");
+      if (held_ == nullptr) exchange_->on_client_lost("client_left");
       return;
     case State::waiting:
       exchange_->on_client_closed();
       return;
     case State::tunnel:
-      exchange_->on_client_tunnel_end();
+      if (held_ == nullptr) exchange_->on_client_tunnel_end();
       return;
     case State::closed:
       return;
@@ -298,8 +307,12 @@ void ClientConnection::on_timeout() {
 
 void ClientConnection::on_drain() {
   keep_alive_ = false;
-  if (state_ == State::idle && outgoing_.empty()) close();
-  if (state_ == State::idle && !outgoing_.empty()) close_when_sent_ = true;
+  if (state_ != State::idle) return;
+  if (!outgoing_.empty()) {
+    close_when_sent_ = true;
+  } else if (transport_->is_quiet()) {
+    close();  // else its request is already there, and is served before the end
+  }
 }
 
 void ClientConnection::on_shutdown() {
@@ -412,6 +425,9 @@ void ClientConnection::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
   deadline_.cancel();
+  // To a client that reads until the connection ends, an ordinary close would pass a part off as
+  // the whole.
+  if (!outgoing_.empty()) transport_->abort();
   transport_.reset();
   owner_.on_client_closed(*this);
 }

@@ -96,6 +96,7 @@ class ClientConnection final : public net::TransportHandler,
   void refuse(uint16_t status, std::string_view reason, std::string_view received = {});
   void request_body_broken(const Error& error);
   void on_peer_closed();
+  void end_after_peer_closed();
   void on_peer_lost();
 
   SendState send_chunk(std::string_view body, End end, std::string_view trailers);

@@ -113,6 +113,11 @@ SendState ClientConnection::send_switch(const http::ResponseHead& head, std::str
   set_hold(kPipelined, false);
   // What the client sent ahead of the switch is the tunnel's.
   if (state != SendState::failed && held_ != nullptr) on_held_bytes();
+  // It may have closed its side while it waited for the switch.
+  if (state != SendState::failed && exchange_ != nullptr && held_ == nullptr &&
+      (holds_ & kPeerClosed) != 0) {
+    exchange_->on_client_tunnel_end();
+  }
   return state;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "balancer/pool.h"
@@ -52,6 +53,8 @@ void Exchange::start(ClientStream& client, const RequestOrigin& origin,
   method_ = head.method;
   protocol_ = origin.protocol;
   request_framing_ = head.framing;
+  announced_body_ = head.framing == http::Framing::chunked ? std::numeric_limits<uint64_t>::max()
+                                                           : head.content_length;
   wants_upgrade_ = !head.upgrade.empty();
   informational_allowed_ = head.version == http::Version::http11;
   wants_json_ = http::prefers_json(http::find_field(head.fields, "accept"));
@@ -100,6 +103,11 @@ void Exchange::acquire(std::optional<Time> first_enqueued, uint64_t avoid_backen
   balancer::AcquireRequest request;
   request.now = services_.loop.now();
   request.bytes = sizeof(Exchange) + request_bytes_.capacity();
+  // What may still come while it waits.
+  if (!request_complete_) {
+    request.bytes +=
+        std::min<uint64_t>(announced_body_, kHeldRequestBytes + WorkerServices::kReadBytes);
+  }
   request.first_enqueued = first_enqueued;
   request.avoid_backend = avoid_backend;
   auto outcome = pool_->pool().acquire(pool_->view(), request, *this, services_.home);
@@ -110,7 +118,9 @@ void Exchange::acquire(std::optional<Time> first_enqueued, uint64_t avoid_backen
   } else {
     phase_ = Phase::queued;
     ticket_ = std::move(outcome.ticket);
-    pool_->queued.restart(deadline_, this, request.now);
+    // One that waits again has used up part of its time: it is looked at sooner.
+    TimeoutList& list = first_enqueued ? pool_->stretched : pool_->queued;
+    list.restart(deadline_, this, request.now);
   }
 }
 

@@ -139,6 +139,7 @@ class Exchange final : public balancer::Waiter {
   bool replayable_ = true;  // request_bytes_ is the whole request so far
   bool retrying_ = false;   // counted against the retry budget
   bool aborted_ = false;
+  bool client_closed_ = false;  // its side; it may still read
   bool client_tunnel_ended_ = false;
   bool backend_tunnel_ended_ = false;
   uint16_t retries_ = 0;
@@ -156,6 +157,7 @@ class Exchange final : public balancer::Waiter {
   Duration connect_time_ = balancer::kNotMeasured;
   Duration first_byte_time_ = balancer::kNotMeasured;
   Time connect_began_{};
+  uint64_t announced_body_ = 0;  // bytes; chunked: no limit known
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
 

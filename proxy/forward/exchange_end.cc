@@ -23,6 +23,7 @@ void Exchange::on_request_broken(uint16_t status, std::string_view reason) {
 }
 
 void Exchange::on_client_closed() {
+  client_closed_ = true;
   if (phase_ == Phase::queued) on_client_lost("client_left");
 }
 
@@ -50,8 +51,17 @@ void Exchange::on_response_timeout() {
 }
 
 void Exchange::on_backend_broken(Error error) {
+  if (error.code == ErrorCode::unavailable) {
+    result_ = ExchangeResult::client_left;  // not the backend's fault
+    fail(503, "out_of_descriptors", 1);
+    return;
+  }
   const bool connecting = phase_ == Phase::connecting || error.code == ErrorCode::resolve_failed;
   result_ = connecting ? ExchangeResult::connect_failed : ExchangeResult::broken;
+  // A backend may close a connection that rests at any time, also just as it is used again.
+  if (backend_ != nullptr && backend_->is_reused() && !backend_->received_anything()) {
+    result_ = ExchangeResult::client_left;
+  }
   if (may_try_again(error) && begin_retry()) {
     try_again();
     return;
@@ -93,6 +103,10 @@ void Exchange::try_again() {
   BackendConnection::discard(std::move(backend_));
   { const balancer::Slot freed = std::move(slot_); }
   phase_ = Phase::queued;
+  if (client_closed_) {
+    on_client_lost("client_left");
+    return;
+  }
   acquire(asked_, failed_backend);
 }
 
@@ -196,7 +210,7 @@ void Exchange::reset() {
   snapshot_ = nullptr;
   pool_ = nullptr;
   phase_ = Phase::unused;
-  request_complete_ = wants_upgrade_ = written_ = retrying_ = aborted_ = false;
+  request_complete_ = wants_upgrade_ = written_ = retrying_ = aborted_ = client_closed_ = false;
   client_tunnel_ended_ = backend_tunnel_ended_ = false;
   replayable_ = true;
   retries_ = status_ = 0;

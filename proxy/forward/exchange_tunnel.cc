@@ -33,6 +33,7 @@ void Exchange::on_client_tunnelled(std::string_view bytes) {
 }
 
 void Exchange::on_client_tunnel_end() {
+  if (client_tunnel_ended_) return;
   client_tunnel_ended_ = true;
   backend_->end_sending();
   close_tunnel_if_done();

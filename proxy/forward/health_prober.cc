@@ -105,7 +105,12 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
     }
     auto transport = net::SocketTransport::connect(loop_, *address, *this);
     if (!transport) {
-      conclude(false);
+      // This machine's own lack of descriptors says nothing about the backend.
+      if (transport.error().code == ErrorCode::unavailable) {
+        timer_.start_once(health_.interval);
+      } else {
+        conclude(false);
+      }
       return;
     }
     transport_ = *std::move(transport);

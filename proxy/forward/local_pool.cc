@@ -49,6 +49,8 @@ void LocalPool::check_idle(Time now) {
   while (void* aged = idle_age_.take_expired(now, keepalive_idle)) {
     drop_idle(*static_cast<BackendConnection*>(aged));
   }
+  // Backends come and go with their instances.
+  std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 void LocalPool::drop_all_idle() {

@@ -35,8 +35,7 @@ class LocalPool {
   // Retires one idle connection: its peer closed it, it aged, or its backend drains.
   void drop_idle(BackendConnection& connection);
 
-  // Drops what has been idle for longer than the pool allows, and what belongs to backends that
-  // take no more.
+  // Drops what has been idle for longer than the pool allows.
   void check_idle(Time now);
   void drop_all_idle();
   void check_queue(Time now);

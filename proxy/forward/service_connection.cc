@@ -50,8 +50,7 @@ class ServiceConnection final : public net::TransportHandler, public net::Retire
     }
     last_active_ = loop_.now();
     received_.append(buffer, result.bytes);
-    while (transport_ != nullptr && !closing_ && !received_.empty() && answer_one()) {
-    }
+    answer_all();
   }
 
   void on_writable() override {
@@ -62,10 +61,18 @@ class ServiceConnection final : public net::TransportHandler, public net::Retire
       close();
     } else if (state == SendState::sent) {
       transport_->watch(Interest::readable);
+      answer_all();
     }
   }
 
  private:
+  // One answer at a time: while one is held, the next request waits.
+  void answer_all() {
+    while (transport_ != nullptr && !closing_ && outgoing_.empty() && !received_.empty() &&
+           answer_one()) {
+    }
+  }
+
   // False: the rest of the request has not come yet.
   bool answer_one() {
     http::RequestHead head;
@@ -113,7 +120,6 @@ class ServiceConnection final : public net::TransportHandler, public net::Retire
     if (state == SendState::failed || (state == SendState::sent && closing_)) {
       close();
     } else if (state == SendState::blocked) {
-      // One answer at a time: nothing is read while one is on its way.
       transport_->watch(Interest::writable);
     }
   }
@@ -135,7 +141,7 @@ ServiceListener::ServiceListener(net::EventLoop& loop, net::OwnedFd socket, Hand
       acceptor_(loop, std::move(socket), {[this] { return has_room(); }, [] {}},
                 [this](net::OwnedFd fd, const net::SocketAddress&) { on_accept(std::move(fd)); }),
       timer_(loop, [this] { check_ages(); }) {
-  timer_.start_every(std::chrono::seconds(10));
+  timer_.start_every(std::chrono::seconds(1));
 }
 
 ServiceListener::~ServiceListener() = default;
@@ -157,6 +163,7 @@ void ServiceListener::give_up(ServiceConnection& connection) {
 
 void ServiceListener::check_ages() {
   const Time now = loop_.now();
+  acceptor_.resume();
   for (size_t i = connections_.size(); i-- > 0;) {
     if (now - connections_[i]->last_active() > kMaxQuiet) connections_[i]->close();
   }

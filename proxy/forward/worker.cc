@@ -88,6 +88,7 @@ void Worker::post_decided(std::shared_ptr<balancer::Ticket> ticket) {
 void Worker::on_accept(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer) {
   services_.counters.on_accepted();
   Worker* const other = less_loaded();
+  (other == nullptr ? this : other)->assigned_.fetch_add(1, std::memory_order_relaxed);
   if (other == nullptr) {
     adopt(listener, std::move(socket), peer.ip());
     return;
@@ -110,16 +111,16 @@ bool Worker::take_room() {
 
 // The kernel spreads connections by hash, so one worker may get many more than another.
 Worker* Worker::less_loaded() const {
-  const uint64_t mine = connections();
+  const uint32_t mine = assigned();
   Worker* least = nullptr;
-  uint64_t fewest = mine;
+  uint32_t fewest = mine;
   for (const auto& worker : group_.workers) {
-    if (worker.get() != this && worker->connections() < fewest) {
+    if (worker.get() != this && worker->assigned() < fewest) {
       least = worker.get();
-      fewest = worker->connections();
+      fewest = worker->assigned();
     }
   }
-  return mine > fewest + std::max<uint64_t>(4, mine / 8) ? least : nullptr;
+  return mine > fewest + std::max<uint32_t>(4, mine / 8) ? least : nullptr;
 }
 
 void Worker::adopt(uint32_t listener, net::OwnedFd socket, const IpAddress& peer) {
@@ -141,6 +142,7 @@ void Worker::on_client_closed(ClientConnection& connection) {
   }
   clients_.pop_back();
   services_.counters.on_closed();
+  assigned_.fetch_sub(1, std::memory_order_relaxed);
   group_.connections.fetch_sub(1);
   loop_.retire(std::move(closed));
 }

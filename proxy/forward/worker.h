@@ -57,7 +57,8 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   // --- Any thread
   // -----------------------------------------------------------------------------------
   const balancer::WorkerCounters& counters() const { return services_.counters; }
-  uint64_t connections() const { return services_.counters.connections(); }
+  // Client connections that are here or on their way here.
+  uint32_t assigned() const { return assigned_.load(std::memory_order_relaxed); }
   void post_decided(std::shared_ptr<balancer::Ticket> ticket) override;
 
   // --- Worker thread
@@ -86,6 +87,7 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   std::vector<Listening> listeners_;
   std::unique_ptr<net::Timer> timer_;
   WorkerLog log_;
+  std::atomic<uint32_t> assigned_{0};
   unsigned ticks_ = 0;
   std::thread thread_;
 };

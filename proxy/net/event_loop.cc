@@ -37,9 +37,9 @@ EventLoop::EventLoop()
 
 EventLoop::~EventLoop() {
   turn_end_ = nullptr;
-  retired_.clear();
   running_.clear();
   posted_.clear();
+  end_turn();
   handles_.reset();
   uv_run(loop_.get(), UV_RUN_DEFAULT);  // may return at once for a stop() still pending …
   uv_run(loop_.get(), UV_RUN_DEFAULT);  // … so once more, for the close callbacks

@@ -128,8 +128,11 @@ void Acceptor::accept_some() {
     const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+      const int error_number = errno;
       room_.give_back();
-      if (errno == ECONNABORTED || errno == EINTR) continue;
+      if (error_number == ECONNABORTED || error_number == EINTR) continue;
+      // Without descriptors the poll would come again at once, in vain; resume() tries again.
+      if (error_number != EAGAIN && error_number != EWOULDBLOCK) pause();
       return;  // nobody waits, or no descriptors are left: the backlog holds them, the poll comes
                // again
     }

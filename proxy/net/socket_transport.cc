@@ -23,6 +23,24 @@ IoResult failure(int error_number) {
   return {IoResult::Status::failed, 0, error_number};
 }
 
+// `unavailable`: this machine has no descriptor, port or memory for it; it says nothing about the
+// peer.
+Error connect_error(int error_number, const SocketAddress& to) {
+  Error error = error_from_errno(error_number, "connect to " + to.to_string());
+  switch (error_number) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL:
+      error.code = ErrorCode::unavailable;
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
 }  // namespace
 
 void SocketTransport::on_poll(uv_poll_s* poll, int status, int events) {
@@ -59,13 +77,13 @@ Result<std::unique_ptr<SocketTransport>> SocketTransport::connect(EventLoop& loo
                                                                   const SocketAddress& to,
                                                                   TransportHandler& handler) {
   const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return error_from_errno(errno, "socket");
+  if (fd < 0) return connect_error(errno, to);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(fd, to.raw(), to.length()) != 0 && errno != EINPROGRESS) {
     const int error_number = errno;
     ::close(fd);
-    return error_from_errno(error_number, "connect to " + to.to_string());
+    return connect_error(error_number, to);
   }
   auto transport = std::make_unique<SocketTransport>(loop, fd, handler);
   transport->watch(Interest::writable);

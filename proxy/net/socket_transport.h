@@ -21,6 +21,7 @@ class SocketTransport final : public Transport {
   SocketTransport& operator=(const SocketTransport&) = delete;
 
   // Begins to connect. on_writable() follows when it is decided; then ask connect_result().
+  // The error `unavailable` is this machine's own lack of descriptors or ports.
   static Result<std::unique_ptr<SocketTransport>> connect(EventLoop& loop, const SocketAddress& to,
                                                           TransportHandler& handler);
 

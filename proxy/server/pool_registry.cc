@@ -41,11 +41,20 @@ PoolRegistry::~PoolRegistry() = default;
 
 Result<void> PoolRegistry::check(const config::Model& model) const {
   for (const auto& [name, pool] : model.pools) {
+    const bool is_ending = std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& host) {
+      return host->model.name == name && host->scaling && (pool.scaling || !host->is_only_scaling);
+    });
+    if (is_ending) {
+      return make_error(ErrorCode::unavailable,
+                        "pool '" + name + "' still ends its instances: try again in a moment");
+    }
     if (!pool.scaling || pool.scaling->mode == config::ScalingMode::off) continue;
     // A live one holds its state folder; its command has been looked for with the file.
     const auto live = hosts_.find(name);
     if (live != hosts_.end() && live->second->scaling != nullptr) continue;
-    scaler::ProcessProvider provider(process_settings(pool, model.server.state_dir), Random(1));
+    scaler::ProcessProvider provider(
+        process_settings(pool, state_dir_.empty() ? model.server.state_dir : state_dir_),
+        Random(1));
     if (auto fine = provider.check(); !fine) {
       Error error = fine.error();
       error.detail = "pool '" + name + "': " + error.detail;
@@ -62,7 +71,6 @@ void PoolRegistry::commit(const config::Model& model) {
       ++entry;
       continue;
     }
-    if (entry->second->scaling) entry->second->scaling->begin_shutdown();
     leaving_.push_back(std::move(entry->second));
     entry = hosts_.erase(entry);
   }
@@ -102,7 +110,11 @@ void PoolRegistry::bring_backends_to(Host& host, const config::PoolModel& model)
   const auto before = host.static_backends;
   for (const auto& [address, weight] : before) {
     const auto still = wanted.find(address);
-    if (still == wanted.end() || still->second != weight) remove_static(host, address);
+    if (still == wanted.end()) {
+      remove_static(host, address);
+    } else if (still->second != weight) {
+      change_weight(host, address, still->second);
+    }
   }
   for (const auto& [address, weight] : wanted) {
     if (host.static_backends.contains(address)) {
@@ -111,6 +123,16 @@ void PoolRegistry::bring_backends_to(Host& host, const config::PoolModel& model)
       add_static(host, address, weight);
     }
   }
+}
+
+// Another weight is another backend to the pool; what an operator has said of it stays.
+void PoolRegistry::change_weight(Host& host, const std::string& address, uint32_t weight) {
+  const bool drained = host.drained->contains(address);
+  remove_static(host, address);
+  add_static(host, address, weight);
+  if (!drained) return;
+  host.drained->insert(address);
+  host.runtime->pool.drain(address, loop_.now());
 }
 
 void PoolRegistry::add_static(Host& host, const std::string& address, uint32_t weight) {
@@ -132,8 +154,9 @@ void PoolRegistry::bring_scaling_to(Host& host, const config::PoolModel& model) 
   if (!model.scaling) {
     if (host.scaling == nullptr) return;
     // Its instances go; the pool stays with its static backends.
-    host.scaling->begin_shutdown();
+    host.scaling->drain_instances(loop_.now());
     auto parting = std::make_unique<Host>();
+    parting->is_only_scaling = true;
     parting->model = model;
     parting->runtime = host.runtime;
     parting->scaling = std::move(host.scaling);
@@ -144,9 +167,8 @@ void PoolRegistry::bring_scaling_to(Host& host, const config::PoolModel& model) 
     host.scaling->apply(model, state_dir_);
     return;
   }
-  host.scaling = std::make_unique<PoolScaling>(
-      loop_, model, state_dir_, host.runtime, prober_, random_.next(),
-      [drained = host.drained](const std::string& address) { return drained->contains(address); });
+  host.scaling = std::make_unique<PoolScaling>(loop_, model, state_dir_, host.runtime, prober_,
+                                               random_.next(), host.drained);
   // At once: what is below its minimum, or has to be found again, should not wait for the next
   // second.
   host.scaling->tick(loop_.now());
@@ -181,16 +203,24 @@ void PoolRegistry::tick_leaving(Time now) {
   for (const auto& host : leaving_) {
     host->runtime->pool.tick(now);
     if (host->scaling == nullptr) continue;
+    // A pool that still holds requests is scaled for them as ever; then its instances go as they
+    // drain.
+    if (!host->is_only_scaling && host->runtime->pool.queued() == 0)
+      host->scaling->drain_instances(now);
     host->scaling->tick(now);
-    if (!is_busy(*host->runtime, now)) host->scaling->stop_instances(now);
   }
-  std::erase_if(leaving_, [&](const auto& host) {
-    if (host->scaling != nullptr && !host->scaling->idle()) return false;
-    if (host->scaling == nullptr && is_busy(*host->runtime, now)) return false;
-    const auto backends = host->static_backends;
-    for (const auto& [address, weight] : backends) remove_static(*host, address);
-    return true;
-  });
+  std::erase_if(leaving_, [&](const auto& host) { return has_left(*host, now); });
+}
+
+bool PoolRegistry::has_left(Host& host, Time now) {
+  if (host.scaling != nullptr) {
+    if (!host.scaling->idle()) return false;
+    host.scaling->remove_members();
+  }
+  if (!host.is_only_scaling && is_busy(*host.runtime, now)) return false;
+  const auto backends = host.static_backends;
+  for (const auto& [address, weight] : backends) remove_static(host, address);
+  return true;
 }
 
 // --- Shutdown
@@ -230,12 +260,19 @@ bool PoolRegistry::instances_stopped() const {
                      [&](const auto& entry) { return stopped(entry.second); });
 }
 
-void PoolRegistry::kill_instances() {
-  const auto kill = [](Host& host) {
-    if (host.scaling && !host.scaling->has_call_under_way()) host.scaling->kill_all();
+bool PoolRegistry::kill_instances() {
+  bool all = true;
+  const auto kill = [&all](Host& host) {
+    if (!host.scaling) return;
+    if (host.scaling->has_call_under_way()) {
+      all = false;
+    } else {
+      host.scaling->kill_all();
+    }
   };
   for (const auto& [name, host] : hosts_) kill(*host);
   for (const auto& host : leaving_) kill(*host);
+  return all;
 }
 
 }  // namespace flaskscale::server

@@ -46,7 +46,8 @@ class PoolRegistry {
   bool has_work() const;  // a request waits or is in flight somewhere
   void stop_instances(Time now);
   bool instances_stopped() const;
-  void kill_instances();
+  // False: a provider call is still under way, ask again.
+  bool kill_instances();
 
   // --- Admin
   // ------------------------------------------------------------------------------------------
@@ -63,6 +64,7 @@ class PoolRegistry {
     // By an operator. Shared with the scaling, which may outlive the host by a while.
     std::shared_ptr<std::set<std::string>> drained = std::make_shared<std::set<std::string>>();
     std::unique_ptr<PoolScaling> scaling;
+    bool is_only_scaling = false;  // leaving: its pool stays without it
   };
   using Hosts = std::map<std::string, std::unique_ptr<Host>, std::less<>>;
 
@@ -71,8 +73,10 @@ class PoolRegistry {
   void bring_backends_to(Host& host, const config::PoolModel& model);
   void bring_scaling_to(Host& host, const config::PoolModel& model);
   void add_static(Host& host, const std::string& address, uint32_t weight);
+  void change_weight(Host& host, const std::string& address, uint32_t weight);
   void remove_static(Host& host, const std::string& address);
   void tick_leaving(Time now);
+  bool has_left(Host& host, Time now);
   admin::PoolStatus status_of(const Host& host, Time now) const;
   Result<Host*> find(std::string_view pool, std::string_view address);
   static admin::BackendChange change_of(const Host& host, std::string_view address, Time now);

@@ -21,14 +21,18 @@ admin::PoolStatus PoolRegistry::status_of(const Host& host, Time now) const {
   for (const auto& counters : host.runtime->counters) counters.add_to(status.traffic);
   status.predicted_wait_seconds = pool.predicted_wait_seconds(now);
   status.idle_slot_while_queued_seconds = pool.idle_slot_while_queued_seconds();
+  std::map<std::string, std::string> instance_at;
+  if (host.scaling) {
+    status.scaling = host.scaling->status(now);
+    for (const auto& instance : status.scaling->instances)
+      instance_at[instance.address] = instance.name;
+  }
   for (auto& backend : pool.backends(now)) {
     // The pool does not know who drains: the scaler does it too.
     backend.drained_by_operator = host.drained->contains(backend.address);
-    std::string instance =
-        host.scaling ? host.scaling->instance_at(backend.address) : std::string();
+    std::string instance = instance_at[backend.address];
     status.backends.push_back({std::move(backend), std::move(instance)});
   }
-  if (host.scaling) status.scaling = host.scaling->status(now);
   return status;
 }
 

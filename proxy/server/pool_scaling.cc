@@ -43,18 +43,27 @@ scaler::Policy policy_of(const config::PoolModel& pool) {
   return policy;
 }
 
+bool creates(const config::PoolModel& pool) {
+  return pool.scaling->mode == config::ScalingMode::act ||
+         pool.scaling->mode == config::ScalingMode::scale_out_only;
+}
+
 }  // namespace
 
 // Provider calls on libuv's thread pool.
 class PoolScaling::Executor final : public scaler::BlockingExecutor {
  public:
-  explicit Executor(net::EventLoop& loop) : loop_(loop) {}
+  Executor(net::EventLoop& loop, std::shared_ptr<scaler::Provider> provider)
+      : loop_(loop), provider_(std::move(provider)) {}
   void run(std::function<void()> blocking, std::function<void()> then) override {
-    net::run_in_background(loop_, std::move(blocking), std::move(then));
+    net::run_in_background(
+        loop_, [provider = provider_, blocking = std::move(blocking)] { blocking(); },
+        std::move(then));
   }
 
  private:
   net::EventLoop& loop_;
+  std::shared_ptr<scaler::Provider> provider_;
 };
 
 scaler::ProcessSettings process_settings(const config::PoolModel& pool,
@@ -81,17 +90,47 @@ PoolScaling::PoolScaling(net::EventLoop& loop, const config::PoolModel& pool,
       drained_by_operator_(std::move(drained_by_operator)),
       model_(pool),
       random_(seed),
-      executor_(std::make_unique<Executor>(loop)),
-      provider_(process_settings(pool, state_dir), Random(random_.next())),
-      scaler_(pool.name, policy_of(pool), provider_, *executor_, *this, random_) {}
+      boot_median_(pool.scaling->boot_estimate),
+      may_create_(creates(pool)),
+      provider_(std::make_shared<scaler::ProcessProvider>(process_settings(pool, state_dir),
+                                                          Random(random_.next()))),
+      executor_(std::make_unique<Executor>(loop, provider_)),
+      scaler_(pool.name, policy_of(pool), *provider_, *executor_, *this, random_) {}
 
 PoolScaling::~PoolScaling() = default;
 
 void PoolScaling::apply(const config::PoolModel& pool, const std::string& state_dir) {
   model_ = pool;
   for (const auto& address : members_) prober_.watch(model_.name, address, model_.health);
-  provider_.apply(process_settings(pool, state_dir));
+  may_create_ = creates(pool);
+  provider_->apply(process_settings(pool, state_dir));
   scaler_.apply(policy_of(pool), loop_.now());
+}
+
+void PoolScaling::begin_shutdown() {
+  may_create_ = false;
+  scaler_.begin_shutdown();
+}
+
+void PoolScaling::stop_instances(Time now) {
+  may_create_ = false;
+  scaler_.stop_instances(now);
+}
+
+void PoolScaling::drain_instances(Time now) {
+  may_create_ = false;
+  scaler_.drain_instances(now);
+}
+
+void PoolScaling::remove_members() {
+  const auto members = members_;
+  for (const auto& address : members) remove(address);
+}
+
+// The last instance may just have gone. The scaler says with its next decision what is coming;
+// until then those who wait are not sent away.
+void PoolScaling::keep_holding() {
+  if (may_create_) runtime_->pool.expect_capacity(true, boot_median_, loop_.now());
 }
 
 void PoolScaling::tick(Time now) { scaler_.tick(sample(now), now); }
@@ -126,6 +165,7 @@ void PoolScaling::add(const std::string& address) {
 }
 
 uint32_t PoolScaling::drain(const std::string& address) {
+  keep_holding();
   draining_.insert(address);
   return runtime_->pool.drain(address, loop_.now());
 }
@@ -133,14 +173,16 @@ uint32_t PoolScaling::drain(const std::string& address) {
 bool PoolScaling::undrain(const std::string& address) {
   draining_.erase(address);
   // What an operator has drained, only an operator takes back.
-  if (drained_by_operator_(address)) return false;
+  if (drained_by_operator_->contains(address)) return false;
   return runtime_->pool.undrain(address, loop_.now());
 }
 
 void PoolScaling::remove(const std::string& address) {
   if (members_.erase(address) == 0) return;
+  keep_holding();
   admitted_.erase(address);
   draining_.erase(address);
+  drained_by_operator_->erase(address);
   prober_.forget(model_.name, address);
   runtime_->pool.remove_backend(address, loop_.now());
 }
@@ -149,7 +191,8 @@ std::vector<scaler::MemberReport> PoolScaling::report() const {
   std::vector<scaler::MemberReport> reports;
   for (const auto& backend : runtime_->pool.backends(loop_.now())) {
     if (!members_.contains(backend.address)) continue;
-    if (backend.life == balancer::Life::warming || backend.life == balancer::Life::ready) {
+    if (backend.up || backend.life == balancer::Life::warming ||
+        backend.life == balancer::Life::ready) {
       admitted_.insert(backend.address);
     }
     scaler::MemberReport member;
@@ -157,7 +200,7 @@ std::vector<scaler::MemberReport> PoolScaling::report() const {
     member.admitted = admitted_.contains(backend.address);
     member.serving = backend.life == balancer::Life::ready && backend.up;
     member.in_flight = backend.in_flight;
-    member.draining_by_operator = drained_by_operator_(backend.address);
+    member.draining_by_operator = drained_by_operator_->contains(backend.address);
     member.up = backend.up;
     reports.push_back(std::move(member));
   }
@@ -165,18 +208,12 @@ std::vector<scaler::MemberReport> PoolScaling::report() const {
 }
 
 void PoolScaling::expect_capacity(bool coming, Duration boot_median) {
+  boot_median_ = boot_median;
   runtime_->pool.expect_capacity(coming, boot_median, loop_.now());
 }
 
 // --- Status
 // ---------------------------------------------------------------------------------------------------
-
-std::string PoolScaling::instance_at(const std::string& address) const {
-  for (const auto& instance : scaler_.status(loop_.now()).instances) {
-    if (instance.address == address) return instance.name;
-  }
-  return {};
-}
 
 admin::DecisionEntry PoolScaling::entry(const scaler::Decision& decision) const {
   admin::DecisionEntry entry;

@@ -28,8 +28,8 @@ scaler::ProcessSettings process_settings(const config::PoolModel& pool,
 // Control loop only.
 class PoolScaling final : public scaler::Membership {
  public:
-  // `drained_by_operator`: whether an operator holds that address in drain.
-  using DrainedByOperator = std::function<bool(const std::string& address)>;
+  // The addresses that an operator holds in drain; shared with the registry.
+  using DrainedByOperator = std::shared_ptr<std::set<std::string>>;
 
   PoolScaling(net::EventLoop& loop, const config::PoolModel& pool, const std::string& state_dir,
               std::shared_ptr<forward::PoolRuntime> runtime, forward::HealthProber& prober,
@@ -42,19 +42,22 @@ class PoolScaling final : public scaler::Membership {
   void tick(Time now);
   void poke(Time now);
 
-  void begin_shutdown() { scaler_.begin_shutdown(); }
-  void stop_instances(Time now) { scaler_.stop_instances(now); }
+  void begin_shutdown();
+  void stop_instances(Time now);
+  // Of a pool or a scaling that is no longer configured: each instance goes when it is drained.
+  void drain_instances(Time now);
+  // Members that nobody ends (mode observe or off) leave the pool too.
+  void remove_members();
   bool idle() const { return scaler_.idle() && !scaler_.has_call_under_way(); }
   bool has_call_under_way() const { return scaler_.has_call_under_way(); }
   // For a shutdown that can't wait; no call may be under way.
-  void kill_all() { provider_.kill_all(); }
+  void kill_all() { provider_->kill_all(); }
 
   admin::ScalingStatus status(Time now) const;
   std::vector<admin::DecisionEntry> decisions() const;
   bool has_member(const std::string& address) const { return members_.contains(address); }
   // The scaler itself has that member in drain.
   bool drains(const std::string& address) const { return draining_.contains(address); }
-  std::string instance_at(const std::string& address) const;
 
   // scaler::Membership
   void add(const std::string& address) override;
@@ -67,6 +70,7 @@ class PoolScaling final : public scaler::Membership {
  private:
   class Executor;
 
+  void keep_holding();
   scaler::LoadSample sample(Time now) const;
   admin::DecisionEntry entry(const scaler::Decision& decision) const;
 
@@ -79,8 +83,11 @@ class PoolScaling final : public scaler::Membership {
   std::set<std::string> draining_;
   mutable std::set<std::string> admitted_;
   Random random_;
+  Duration boot_median_;
+  bool may_create_ = true;
+  // Shared with the calls under way, which may outlive this object.
+  std::shared_ptr<scaler::ProcessProvider> provider_;
   std::unique_ptr<Executor> executor_;
-  scaler::ProcessProvider provider_;
   scaler::PoolScaler scaler_;
 };
 

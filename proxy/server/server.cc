@@ -246,7 +246,8 @@ void Server::on_stop_signal() {
 // ----------------------------------------------------------------------------------------------------------
 
 void Server::tick() {
-  pools_.tick(loop_.now());
+  // In a hurry nothing new is begun: the calls under way end, then the instances are killed.
+  if (!in_a_hurry_ || stopping_ != Stopping::ending_instances) pools_.tick(loop_.now());
   if (stopping_ != Stopping::no) tick_shutdown();
 }
 
@@ -263,8 +264,8 @@ void Server::tick_shutdown() {
     instances_deadline_ = now + longest_grace(model_) + kInstanceEndMargin;
   }
   if (stopping_ == Stopping::ending_instances) {
-    if (in_a_hurry_) pools_.kill_instances();
-    if (!pools_.instances_stopped() && now < instances_deadline_) return;
+    const bool ended = in_a_hurry_ ? pools_.kill_instances() : pools_.instances_stopped();
+    if (!ended && now < instances_deadline_) return;
     stopping_ = Stopping::done;
     timer_.reset();
     signals_.clear();
