@@ -23,7 +23,7 @@ add_custom_target(threads_tests)
 # Several labels ("unit;threads") become one, unit+threads: gtest_discover_tests takes no list, and
 # `ctest -L threads` is a search.
 function(flaskscale_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABEL;SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()

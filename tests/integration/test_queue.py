@@ -326,6 +326,7 @@ def test_wakes_the_waiting_when_a_reload_gives_more_slots(stage, clients):
     door.reload(config(backend, pool={"slots": 3}))
     door.until_counted("in_flight", 3)
     door.until_queued(1)
+    door.until(lambda: backend.most_serving == 3, "three at the backend")
     gate.open()
 
     assert statuses(served + waiting) == [200] * 4

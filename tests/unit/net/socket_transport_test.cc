@@ -120,11 +120,11 @@ TEST_F(SocketTransportTest, SaysWhyItCouldNotConnect) {
     const RawListener gone;
     nobody = gone.address();
   }
-  begin_connect(nobody);
   end_.on_write = [&] {
     end_.error_number = end_.transport->connect_result();
     end_.transport->watch(Interest::none);
   };
+  begin_connect(nobody);
   ASSERT_TRUE(side_.eventually([&] { return end_.writable > 0; }));
   EXPECT_EQ(side_.call([&] { return end_.error_number; }), ECONNREFUSED);
 }
