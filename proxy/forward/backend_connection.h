@@ -30,7 +30,7 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   static Result<std::unique_ptr<BackendConnection>> open(WorkerServices& services, LocalPool& pool,
                                                          balancer::Backend& backend,
                                                          Exchange& exchange);
-  // Over a given transport that is connected; for tests.
+  // Without a transport yet: open() gives it one.
   BackendConnection(WorkerServices& services, LocalPool& pool, uint64_t backend_id);
   ~BackendConnection() override;
 
