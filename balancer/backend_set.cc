@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/check.h"
+
 namespace flaskscale::balancer {
 namespace {
 
@@ -15,10 +17,13 @@ namespace {
 constexpr uint64_t kMaxTurn = 16384;
 
 std::vector<uint64_t> places_of(const std::vector<BackendSet::Member>& members) {
+  if (members.empty()) return {};
   uint64_t divisor = 0;
   uint64_t total = 0;
   for (const auto& member : members) divisor = std::gcd(divisor, uint64_t{member.weight});
+  FS_CHECK(divisor > 0);  // a weight is at least 1
   for (const auto& member : members) total += member.weight / divisor;
+  FS_CHECK(total > 0);
   std::vector<uint64_t> places;
   places.reserve(members.size());
   for (const auto& member : members) {

@@ -46,7 +46,8 @@ void BackendConnection::discard(std::unique_ptr<BackendConnection> connection) {
   connection->phase_ = Phase::closed;
   connection->idle_since.cancel();
   connection->transport_.reset();
-  connection->services_.loop.retire(std::move(connection));
+  net::EventLoop& loop = connection->services_.loop;
+  loop.retire(std::move(connection));
 }
 
 void BackendConnection::lend_to(Exchange& exchange) {
@@ -212,20 +213,24 @@ void BackendConnection::on_head_bytes(char* data, size_t size) {
       if (used == size) return;
       continue;
     }
-    keep_alive_ = head.keep_alive && head.framing != http::Framing::until_close;
-    decoder_.start(head.framing, head.content_length, 0);
-    phase_ = Phase::body;
-    auto decoded = decoder_.decode(data + used, size - used);
-    if (!decoded) {
-      broken(backend_error(ErrorCode::bad_message, decoded.error().detail));
-      return;
-    }
-    if (decoded->consumed < size - used) keep_alive_ = false;
-    if (decoded->complete) phase_ = Phase::done;
-    exchange_->on_response(head, {data + used, decoded->produced},
-                           decoded->complete ? End::last : End::more_follows, decoder_.trailers());
+    on_final_head(head, data + used, size - used);
     return;
   }
+}
+
+void BackendConnection::on_final_head(const http::ResponseHead& head, char* data, size_t size) {
+  keep_alive_ = head.keep_alive && head.framing != http::Framing::until_close;
+  decoder_.start(head.framing, head.content_length, 0);
+  phase_ = Phase::body;
+  const auto decoded = decoder_.decode(data, size);
+  if (!decoded) {
+    broken(backend_error(ErrorCode::bad_message, decoded.error().detail));
+    return;
+  }
+  if (decoded->consumed < size) keep_alive_ = false;
+  if (decoded->complete) phase_ = Phase::done;
+  exchange_->on_response(head, {data, decoded->produced},
+                         decoded->complete ? End::last : End::more_follows, decoder_.trailers());
 }
 
 void BackendConnection::on_body_bytes(char* data, size_t size) {
@@ -263,12 +268,12 @@ void BackendConnection::on_peer_closed() {
   broken(backend_error(ErrorCode::closed_by_peer, "the backend closed the connection"));
 }
 
-void BackendConnection::broken(Error error) {
+void BackendConnection::broken(const Error& error) {
   if (exchange_ == nullptr) {
     pool_.drop_idle(*this);
     return;
   }
-  exchange_->on_backend_broken(std::move(error));
+  exchange_->on_backend_broken(error);
 }
 
 void BackendConnection::hold(const char* data, size_t size) {

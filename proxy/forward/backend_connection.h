@@ -76,9 +76,10 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   void on_bytes(char* data, size_t size);
   // Parses what has come of a head; returns how much of it was used.
   void on_head_bytes(char* data, size_t size);
+  void on_final_head(const http::ResponseHead& head, char* data, size_t size);
   void on_body_bytes(char* data, size_t size);
   void on_peer_closed();
-  void broken(Error error);
+  void broken(const Error& error);
   void update_interest();
   void hold(const char* data, size_t size);
 

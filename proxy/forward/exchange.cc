@@ -164,7 +164,7 @@ void Exchange::dispatch(balancer::Slot slot) {
   connect_began_ = now;
   auto opened = BackendConnection::open(services_, *pool_, slot_.backend(), *this);
   if (!opened) {
-    on_backend_broken(std::move(opened).error());
+    on_backend_broken(opened.error());
     return;
   }
   backend_ = *std::move(opened);

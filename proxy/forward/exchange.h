@@ -86,7 +86,7 @@ class Exchange final : public balancer::Waiter {
   void on_backend_tunnelled(std::string_view bytes);
   void on_backend_tunnel_end();
   void on_backend_drained();
-  void on_backend_broken(Error error);
+  void on_backend_broken(const Error& error);
 
   // --- From the queue and the clock --------------------------------------------------------------
   void on_slot(balancer::Slot slot) override;

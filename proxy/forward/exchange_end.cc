@@ -50,7 +50,7 @@ void Exchange::on_response_timeout() {
   fail(504, "response_timeout");
 }
 
-void Exchange::on_backend_broken(Error error) {
+void Exchange::on_backend_broken(const Error& error) {
   if (error.code == ErrorCode::unavailable) {
     result_ = ExchangeResult::client_left;  // not the backend's fault
     fail(503, "out_of_descriptors", 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ip_address.h"
 #include "proxy/http/char_class.h"
 
 namespace flaskscale::http {
@@ -28,40 +29,9 @@ bool has_valid_percents(std::string_view name) {
   return true;
 }
 
-// Groups of 1…4 hexadecimal digits with one "::" at most, and an IPv4 tail if there is one. Zone
-// identifiers are refused: they mean nothing to another machine.
+// Zone identifiers are refused: they mean nothing to another machine.
 bool is_valid_ipv6(std::string_view address) {
-  int groups = 0;
-  bool compressed = false;
-  size_t i = 0;
-  if (address.starts_with("::")) {
-    compressed = true;
-    i = 2;
-  }
-  while (i < address.size()) {
-    size_t end = i;
-    while (end < address.size() && hex_digit(address[end]) >= 0) ++end;
-    if (end < address.size() && address[end] == '.') {
-      const std::string_view tail = address.substr(i);
-      const bool digits = std::ranges::all_of(tail, [](char c) { return is_digit(c) || c == '.'; });
-      if (!digits || std::ranges::count(tail, '.') != 3 || tail.size() > 15) return false;
-      if (tail.back() == '.' || tail.find("..") != std::string_view::npos) return false;
-      groups += 2;
-      break;
-    }
-    if (end == i || end - i > 4) return false;
-    ++groups;
-    if (end == address.size()) break;
-    if (address[end] != ':') return false;
-    i = end + 1;
-    if (i == address.size()) return false;
-    if (address[i] == ':') {
-      if (compressed) return false;
-      compressed = true;
-      ++i;
-    }
-  }
-  return compressed ? groups < 8 : groups == 8;
+  return address.find(':') != std::string_view::npos && IpAddress::parse(address).has_value();
 }
 
 std::string_view without_port(std::string_view authority, std::string_view port) {

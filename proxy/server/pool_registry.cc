@@ -39,12 +39,17 @@ PoolRegistry::PoolRegistry(net::EventLoop& loop, forward::AddressBook& book, uin
 
 PoolRegistry::~PoolRegistry() = default;
 
+// Of the pool's former life: it can't have new ones beside them.
+bool PoolRegistry::still_ends_instances(const config::PoolModel& pool) const {
+  return std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& host) {
+    return host->model.name == pool.name && host->scaling &&
+           (pool.scaling || !host->is_only_scaling);
+  });
+}
+
 Result<void> PoolRegistry::check(const config::Model& model) const {
   for (const auto& [name, pool] : model.pools) {
-    const bool is_ending = std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& host) {
-      return host->model.name == name && host->scaling && (pool.scaling || !host->is_only_scaling);
-    });
-    if (is_ending) {
+    if (still_ends_instances(pool)) {
       return make_error(ErrorCode::unavailable,
                         "pool '" + name + "' still ends its instances: try again in a moment");
     }

@@ -75,6 +75,7 @@ class PoolRegistry {
   void add_static(Host& host, const std::string& address, uint32_t weight);
   void change_weight(Host& host, const std::string& address, uint32_t weight);
   void remove_static(Host& host, const std::string& address);
+  bool still_ends_instances(const config::PoolModel& pool) const;
   void tick_leaving(Time now);
   bool has_left(Host& host, Time now);
   admin::PoolStatus status_of(const Host& host, Time now) const;
