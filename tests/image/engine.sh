@@ -83,9 +83,8 @@ make_root() { # SUITE FOLDER
   sources=$(apt-get indextargets --format "\$(SITE) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' |
     awk -v suite="$suite" '$2 == suite || index($2, suite "-") == 1 { print "deb", $1, $2, $3 }' | sort -u)
   if [[ -z $sources ]]; then
-    sources="deb http://deb.debian.org/debian $suite main
-deb http://deb.debian.org/debian $suite-updates main
-deb http://deb.debian.org/debian-security $suite-security main"
+    echo "apt of this machine has no sources for $suite" >&2
+    return 1
   fi
   mirror=$(awk -v suite="$suite" '$3 == suite { print $2; exit }' <<<"$sources")
   debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$mirror" || return
