@@ -62,7 +62,6 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   bool is_reused() const { return reused_; }
   bool received_anything() const { return received_anything_; }
   bool is_quiet() { return transport_->is_quiet(); }
-  bool has_unsent() const { return !outgoing_.empty(); }
   uint64_t backend_id() const { return backend_id_; }
 
   void on_readable() override;

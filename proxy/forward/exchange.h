@@ -67,8 +67,6 @@ class Exchange final : public balancer::Waiter {
   http::BodyDecoder& request_decoder() { return request_decoder_; }
   // Bytes sent to the client beside the body.
   void count_sent(size_t bytes) { bytes_out_ += bytes; }
-  bool response_started() const { return status_ != 0; }
-  bool is_tunnel() const { return phase_ == Phase::tunnel; }
   std::string_view request_id() const { return request_id_; }
   http::Method method() const { return method_; }
 
