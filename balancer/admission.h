@@ -55,6 +55,9 @@ struct AcquireRequest {
   std::optional<Time> first_enqueued;  // set for a retry: goes to the head, with its first deadline
   uint64_t avoid_backend =
       0;  // id of a backend that just failed this request, avoided if another has a slot
+  // Wishes, fulfilled if that backend has a slot just now; nobody waits for them.
+  std::optional<uint64_t> sticky = {};  // the backend of the client's session (Pool::sticky_name)
+  std::optional<uint64_t> hash = {};    // with consistent_hash: of what the pool is hashed on
 };
 
 // Exactly one of the three is set.

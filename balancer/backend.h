@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "balancer/load_block.h"
+#include "base/time.h"
 
 namespace flaskscale::balancer {
 
@@ -46,6 +47,12 @@ class Backend {
   Life life() const { return life_.load(std::memory_order_relaxed); }
   bool is_up() const { return up_.load(std::memory_order_relaxed); }
   bool is_ejected() const { return ejected_.load(std::memory_order_relaxed); }
+  // While draining: when it was told to, and when what is left there will be cut; the same if
+  // never.
+  Time drain_begins() const {
+    return Time(Duration(drain_begins_.load(std::memory_order_relaxed)));
+  }
+  Time drain_ends() const { return Time(Duration(drain_ends_.load(std::memory_order_relaxed))); }
 
  private:
   friend class Pool;
@@ -63,6 +70,8 @@ class Backend {
   alignas(64) std::atomic<Life> life_{Life::booting};
   std::atomic<bool> up_{false};
   std::atomic<bool> ejected_{false};
+  std::atomic<Duration::rep> drain_begins_{0};
+  std::atomic<Duration::rep> drain_ends_{0};
   std::atomic<uint32_t> failures_in_a_row_{0};
   std::atomic<uint32_t> connect_failures_in_a_row_{0};
 };

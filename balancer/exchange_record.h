@@ -38,6 +38,8 @@ struct ExchangeRecord {
   // "waited_too_long", "no_capacity", "no_route", "connect_failed", "response_timeout", …
   std::string_view reason = kReasonOk;
   uint16_t status = 0;            // sent to the client, 100 to 599; 0: no response head was sent
+  bool intended = false;          // answered without a pool because the configuration says so
+  bool tunnel = false;            // became one: `total` is its life, not a request's
   bool aborted = false;           // the response had begun and was cut short
   uint16_t retries = 0;           // tries after the first
   uint64_t bytes_in = 0;          // received from the client, head and body

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 
 namespace flaskscale::balancer {
@@ -130,7 +131,26 @@ CellRef take_better_of_two(const BackendSet& set, PickerState& state) {
   return {};
 }
 
-CellRef take_by_turn(const BackendSet& set, PickerState& state) {
+// Bounded load: a key that everybody asks for does not drown its backend. Of the ring's points only
+// so many are looked at that the cost stays that of a scan.
+CellRef take_by_hash(const BackendSet& set, const Wish& wish) {
+  constexpr size_t kPoints = 256;
+  const auto& ring = set.ring();
+  if (!wish.hash || ring.empty()) return {};
+  const double share =
+      kHashLoadBound * static_cast<double>(wish.in_flight + 1) / set.total_weight();
+  size_t at = set.ring_place(*wish.hash);
+  for (size_t tries = std::min(ring.size(), kPoints); tries > 0; --tries) {
+    const BackendSet::Member& member = set.members()[ring[at].member];
+    const double bound = std::ceil(share * member.weight);
+    const CellRef cell = member.cell;
+    if (cell.block->in_flight(cell.cell) < bound && cell.block->try_take(cell.cell)) return cell;
+    if (++at == ring.size()) at = 0;
+  }
+  return {};
+}
+
+CellRef take_by_policy(const BackendSet& set, PickerState& state, const Wish& wish) {
   switch (set.policy()) {
     case Policy::least_connections:
       return {};
@@ -138,18 +158,24 @@ CellRef take_by_turn(const BackendSet& set, PickerState& state) {
       return take_in_turn(set, state);
     case Policy::random_two:
       return take_better_of_two(set, state);
+    case Policy::consistent_hash:
+      return take_by_hash(set, wish);
   }
   return {};
 }
 
 }  // namespace
 
-CellRef take_slot(const BackendSet& set, PickerState& state, Avoid avoid) {
-  if (avoid.backend_id != 0) {
-    if (const CellRef cell = take_least_except(set, state.random, avoid.backend_id)) return cell;
-  } else if (const CellRef cell = take_by_turn(set, state)) {
-    return cell;
+CellRef take_slot(const BackendSet& set, PickerState& state, const Wish& wish) {
+  if (wish.avoid_backend != 0) {
+    if (const CellRef cell = take_least_except(set, state.random, wish.avoid_backend)) return cell;
+    return take_least(set, state.random);
   }
+  if (wish.sticky) {
+    const CellRef cell = set.find_sticky(*wish.sticky);
+    if (cell && cell.block->try_take(cell.cell)) return cell;
+  }
+  if (const CellRef cell = take_by_policy(set, state, wish)) return cell;
   return take_least(set, state.random);
 }
 

@@ -64,14 +64,14 @@ std::shared_ptr<Backend> Pool::add_backend(const std::string& address, uint32_t 
   return roster_.add(next_backend_id(), address, weight).backend;
 }
 
-uint32_t Pool::drain(const std::string& address, Time now) {
+uint32_t Pool::drain(const std::string& address, Time now, Duration limit) {
   Decided decided;
   uint32_t left = 0;
   {
     const std::lock_guard lock(mutex_);
     BackendRecord* record = roster_.find(address);
     if (record == nullptr) return 0;
-    left = roster_.drain(*record);
+    left = roster_.drain(*record, now, limit);
     settle(now, decided);
   }
   post(decided);
@@ -129,10 +129,11 @@ void Pool::apply(const PoolSettings& settings, Time now) {
   Decided decided;
   {
     const std::lock_guard lock(mutex_);
-    const bool other_policy = settings.policy != settings_.policy;
+    const bool other_set =
+        settings.policy != settings_.policy || settings.sticky_key != settings_.sticky_key;
     settings_ = with_sound_bounds(settings);
     retries_.configure(settings_.retry_budget, settings_.retry_floor);
-    if (other_policy) publish_set();
+    if (other_set) publish_set();
     settle(now, decided);
   }
   post(decided);
@@ -245,6 +246,11 @@ PoolSettings Pool::settings() const {
   return settings_;
 }
 
+bool Pool::may_pick_sticky(PoolView& view, uint64_t name) const {
+  if (view.generation_ != generation_.load(std::memory_order_acquire)) refresh(view);
+  return static_cast<bool>(view.set_->find_sticky(name));
+}
+
 PoolView Pool::make_view(uint16_t worker, uint64_t seed) const {
   PoolView view(worker, seed);
   // Workers start their turns at different places.
@@ -280,13 +286,12 @@ void Pool::settle(Time now, Decided& decided) {
 }
 
 void Pool::publish_set() {
-  set_ = roster_.make_set(settings_.policy);
+  set_ = roster_.make_set(settings_);
   generation_.fetch_add(1, std::memory_order_release);
 }
 
 Time Pool::deadline_of(Time first_enqueued) const {
-  const Time usual = first_enqueued + settings_.queue_timeout;
-  return forecast_.is_coming() ? std::max(usual, first_enqueued + forecast_.hold()) : usual;
+  return forecast_.deadline(first_enqueued, settings_.queue_timeout);
 }
 
 std::optional<double> Pool::predicted_wait(size_t ahead, Time now) const {

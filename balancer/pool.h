@@ -87,6 +87,9 @@ class Pool {
   Time deadline(const Ticket& ticket, Time now) const;
   Refused timed_out_refusal(Time now) const;
 
+  // Whether the backend with this sticky name takes requests at all, if it has a slot.
+  bool may_pick_sticky(PoolView& view, uint64_t name) const;
+
   // Tells the passive checks how an exchange ended. Any thread.
   void report(Backend& backend, ExchangeResult result, Time now);
 
@@ -100,8 +103,9 @@ class Pool {
   // by address. A new backend is `booting` and takes nothing until its first good check. The weight
   // is that of the first call; another weight needs remove_backend before.
   std::shared_ptr<Backend> add_backend(const std::string& address, uint32_t weight, Time now);
-  // Takes no new request from now on. Returns the in-flight count it left.
-  uint32_t drain(const std::string& address, Time now);
+  // Takes no new request from now on. Returns the in-flight count it left. `limit`: what is still
+  // in flight then will be cut; 0: nothing will be.
+  uint32_t drain(const std::string& address, Time now, Duration limit = Duration::zero());
   // Back to what it was; false if it is not draining (or not there).
   bool undrain(const std::string& address, Time now);
   // Out of the set at once; in-flight requests finish. The object lives until its last slot is
@@ -141,6 +145,7 @@ class Pool {
   void release(CellRef held, uint16_t worker, Time now);
   void hand_over(CellRef freed, Time now);
 
+  Wish wish_of(const AcquireRequest& request) const;
   void refresh(PoolView& view) const;
   AcquireOutcome acquire_or_wait(PoolView& view, const AcquireRequest& request, Waiter& waiter,
                                  WaiterHome& home);

@@ -6,13 +6,19 @@
 
 namespace flaskscale::balancer {
 
+Wish Pool::wish_of(const AcquireRequest& request) const {
+  Wish wish{request.avoid_backend, request.sticky, request.hash, 0};
+  if (wish.hash) wish.in_flight = meter_.in_flight();
+  return wish;
+}
+
 AcquireOutcome Pool::acquire(PoolView& view, const AcquireRequest& request, Waiter& waiter,
                              WaiterHome& home) {
   // Who waits comes first. Whether this read is a little late decides about fairness only, never
   // about a lost wake-up.
   if (waiting_.load(std::memory_order_acquire) == 0) {
     if (view.generation_ != generation_.load(std::memory_order_acquire)) refresh(view);
-    if (const CellRef cell = take_slot(*view.set_, view.picker_, {request.avoid_backend})) {
+    if (const CellRef cell = take_slot(*view.set_, view.picker_, wish_of(request))) {
       if (request.first_enqueued) {
         meter_.count_take(view.worker_, request.now);
       } else {
@@ -34,7 +40,7 @@ AcquireOutcome Pool::acquire_or_wait(PoolView& view, const AcquireRequest& reque
   const bool is_first = queue_.empty();
   waiting_.fetch_add(1, std::memory_order_seq_cst);
   if (is_first) {
-    if (const CellRef cell = take_slot(*set_, picker_, {request.avoid_backend})) {
+    if (const CellRef cell = take_slot(*set_, picker_, wish_of(request))) {
       waiting_.fetch_sub(1, std::memory_order_seq_cst);
       meter_.count_take(worker, request.now);
       outcome.slot = Slot(*this, cell, request.now, worker);
@@ -46,7 +52,8 @@ AcquireOutcome Pool::acquire_or_wait(PoolView& view, const AcquireRequest& reque
     meter_.count_refused(1);
     return outcome;
   }
-  outcome.ticket = std::make_shared<Ticket>(*this, waiter, home, request, worker, ++tickets_);
+  outcome.ticket =
+      std::make_shared<Ticket>(*this, waiter, home, request, wish_of(request), worker, ++tickets_);
   queue_.push(outcome.ticket);
   choose_order(request.now);
   return outcome;
@@ -145,9 +152,9 @@ void Pool::hand_over(CellRef freed, Time now) {
 
 // The slot just freed is the only free one, unless others are on their way here with theirs.
 CellRef Pool::take_for_next(CellRef freed) {
-  const uint64_t avoid = queue_.next()->avoid_backend;
+  const uint64_t avoid = queue_.next()->wish.avoid_backend;
   if (avoid != 0 && freed.block->id(freed.cell) == avoid) {
-    return take_slot(*set_, picker_, {avoid});
+    return take_slot(*set_, picker_, {.avoid_backend = avoid, .sticky = {}, .hash = {}});
   }
   return freed.block->try_take(freed.cell) ? freed : CellRef{};
 }
@@ -163,7 +170,7 @@ void Pool::grant_next(CellRef cell, Time now, Decided& decided) {
 
 void Pool::dispatch(Time now, Decided& decided) {
   while (!queue_.empty()) {
-    const CellRef cell = take_slot(*set_, picker_, {queue_.next()->avoid_backend});
+    const CellRef cell = take_slot(*set_, picker_, queue_.next()->wish);
     if (!cell) return;
     grant_next(cell, now, decided);
   }

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace flaskscale::balancer {
+namespace {
+
+// Not secret, and never another: several front doors must put a key at the same backend.
+constexpr HashKey kRingKey = {0x666c61736b736361ULL, 0x6c652d72696e6730ULL};
+
+}  // namespace
 
 BackendRecord* Roster::find(const std::string& address) {
   const auto found = records_.find(address);
@@ -43,9 +49,11 @@ void Roster::remove(const std::string& address) {
   leaving_.push_back(std::move(backend));
 }
 
-uint32_t Roster::drain(BackendRecord& record) {
+uint32_t Roster::drain(BackendRecord& record, Time now, Duration limit) {
   record.drained_by_operator = true;
   Backend& backend = *record.backend;
+  backend.drain_begins_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  backend.drain_ends_.store((now + limit).time_since_epoch().count(), std::memory_order_relaxed);
   if (backend.limit() > 0) set_changed_ = true;
   backend.life_.store(Life::draining, std::memory_order_relaxed);
   return backend.block_->set_limit(backend.cell_, 0);
@@ -169,15 +177,20 @@ void Roster::reap() {
   });
 }
 
-std::shared_ptr<const BackendSet> Roster::make_set(Policy policy) const {
+std::shared_ptr<const BackendSet> Roster::make_set(const PoolSettings& settings) const {
   std::vector<BackendSet::Member> members;
   members.reserve(records_.size());
   for (const auto& [address, record] : records_) {
     const Backend& backend = *record.backend;
     if (backend.limit() == 0) continue;
-    members.push_back({{backend.block_.get(), backend.cell_}, backend.weight()});
+    BackendSet::Member member{{backend.block_.get(), backend.cell_}, backend.weight(), 0, 0};
+    if (settings.policy == Policy::consistent_hash) {
+      member.ring_name = keyed_hash(kRingKey, address);
+    }
+    if (settings.sticky_key) member.sticky_name = keyed_hash(*settings.sticky_key, address);
+    members.push_back(member);
   }
-  return std::make_shared<const BackendSet>(policy, members);
+  return std::make_shared<const BackendSet>(settings.policy, members);
 }
 
 bool Roster::can_serve(uint32_t fall) const {

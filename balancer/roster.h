@@ -53,7 +53,7 @@ class Roster {
   // No take succeeds from now on. The backend is kept until what is in flight there has ended.
   void remove(const std::string& address);
   // Returns the in-flight count it left; no take succeeds from now on.
-  uint32_t drain(BackendRecord& record);
+  uint32_t drain(BackendRecord& record, Time now, Duration limit);
   void undrain(BackendRecord& record);
   // Returns true if that changed what is thought of it.
   bool on_probe(BackendRecord& record, bool good, const PoolSettings& settings, Time now);
@@ -69,7 +69,7 @@ class Roster {
   // Lets go of removed backends that have nothing in flight any more.
   void reap();
 
-  std::shared_ptr<const BackendSet> make_set(Policy policy) const;
+  std::shared_ptr<const BackendSet> make_set(const PoolSettings& settings) const;
   // A backend serves, or may still prove to.
   bool can_serve(uint32_t fall) const;
   bool has_free_slot() const;

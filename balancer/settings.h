@@ -3,19 +3,22 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
+#include "base/keyed_hash.h"
 #include "base/time.h"
 
 namespace flaskscale::balancer {
 
-enum class Policy : uint8_t { least_connections, round_robin, random_two };
+enum class Policy : uint8_t { least_connections, round_robin, random_two, consistent_hash };
 enum class QueueOrder : uint8_t { adaptive, fifo };
 
 inline constexpr uint32_t kUnlimitedSlots = 0xffffffffU;
 
 struct PoolSettings {
   Policy policy = Policy::least_connections;
-  uint32_t slots = kUnlimitedSlots;  // per backend
+  std::optional<HashKey> sticky_key;  // sticky sessions: makes a backend's name of its address
+  uint32_t slots = kUnlimitedSlots;   // per backend
 
   uint32_t queue_limit = 1000;          // waiting requests
   uint64_t queue_bytes = 64ULL << 20U;  // memory that waiting requests hold

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "balancer/admission.h"
+#include "balancer/picker.h"
 #include "base/time.h"
 
 namespace flaskscale::balancer {
@@ -20,14 +21,14 @@ class Ticket {
   enum class State : uint8_t { waiting, decided, over };
 
   Ticket(Pool& its_pool, Waiter& its_waiter, WaiterHome& its_home, const AcquireRequest& request,
-         uint16_t its_worker, uint64_t its_number)
+         const Wish& its_wish, uint16_t its_worker, uint64_t its_number)
       : number(its_number),
         pool(its_pool),
         waiter(its_waiter),
         home(its_home),
         worker(its_worker),
         bytes(request.bytes),
-        avoid_backend(request.avoid_backend),
+        wish(its_wish),
         enqueued(request.now),
         first_enqueued(request.first_enqueued.value_or(request.now)),
         is_retry(request.first_enqueued.has_value()) {}
@@ -40,7 +41,7 @@ class Ticket {
   WaiterHome& home;
   const uint16_t worker;
   const size_t bytes;
-  const uint64_t avoid_backend;
+  const Wish wish;
   const Time enqueued;
   const Time first_enqueued;  // counts for the deadline
   const bool is_retry;

@@ -152,6 +152,8 @@ TrafficTotals& TrafficTotals::operator+=(const TrafficTotals& other) {
   for (size_t i = 0; i < by_status.size(); ++i) by_status[i] += other.by_status[i];
   without_response += other.without_response;
   for (const auto& [word, count] : other.reasons) add_count(reasons, word, count);
+  tunnels_open += other.tunnels_open;
+  tunnels += other.tunnels;
   request_duration += other.request_duration;
   queue_wait += other.queue_wait;
   connect += other.connect;
@@ -170,7 +172,7 @@ void TrafficCounters::record(const ExchangeRecord& record) {
     without_response_.add(1);
   }
   reasons_.add(record.reason);
-  request_duration_.record(record.total);
+  if (!record.tunnel) request_duration_.record(record.total);
   queue_wait_.record(record.queue);
   connect_.record(record.connect);
   first_byte_.record(record.first_byte);
@@ -184,6 +186,8 @@ void TrafficCounters::add_to(TrafficTotals& totals) const {
   for (size_t i = 0; i < by_status_.size(); ++i) totals.by_status[i] += by_status_[i].read();
   totals.without_response += without_response_.read();
   reasons_.add_to(totals.reasons);
+  totals.tunnels_open += tunnels_open_.read();
+  totals.tunnels += tunnels_.read();
   request_duration_.add_to(totals.request_duration);
   queue_wait_.add_to(totals.queue_wait);
   connect_.add_to(totals.connect);
@@ -202,12 +206,18 @@ WorkerTotals& WorkerTotals::operator+=(const WorkerTotals& other) {
   bytes_in += other.bytes_in;
   bytes_out += other.bytes_out;
   for (const auto& [word, count] : other.malformed) add_count(malformed, word, count);
+  for (const auto& [word, count] : other.answered) add_count(answered, word, count);
+  tls_full += other.tls_full;
+  tls_resumed += other.tls_resumed;
+  for (const auto& [word, count] : other.tls_failed) add_count(tls_failed, word, count);
   return *this;
 }
 
 void WorkerCounters::record_without_pool(const ExchangeRecord& record) {
   if (record.reason == kReasonNoRoute) {
     no_route_.add(1);
+  } else if (record.intended) {
+    answered_.add(record.reason);
   } else {
     malformed_.add(record.reason);
   }
@@ -223,6 +233,10 @@ void WorkerCounters::add_to(WorkerTotals& totals) const {
   totals.bytes_in += bytes_in_.read();
   totals.bytes_out += bytes_out_.read();
   malformed_.add_to(totals.malformed);
+  answered_.add_to(totals.answered);
+  totals.tls_full += tls_full_.read();
+  totals.tls_resumed += tls_resumed_.read();
+  tls_failed_.add_to(totals.tls_failed);
 }
 
 }  // namespace flaskscale::balancer

@@ -95,7 +95,9 @@ struct TrafficTotals {
   std::array<uint64_t, kStatusCodes> by_status{};  // index 0 is status 100
   uint64_t without_response = 0;  // the client left before a response head was sent
   std::vector<std::pair<std::string, uint64_t>> reasons;  // sorted by word
-  LatencyTotals request_duration;
+  uint64_t tunnels_open = 0;
+  uint64_t tunnels = 0;            // ever
+  LatencyTotals request_duration;  // without tunnels
   LatencyTotals queue_wait;
   LatencyTotals connect;
   LatencyTotals first_byte;
@@ -122,6 +124,12 @@ class alignas(64) TrafficCounters {
   TrafficCounters& operator=(const TrafficCounters&) = delete;
 
   void record(const ExchangeRecord& record);
+  // A request became a tunnel (WebSocket); one on_tunnel_closed() follows.
+  void on_tunnel_opened() {
+    tunnels_open_.add(1);
+    tunnels_.add(1);
+  }
+  void on_tunnel_closed() { tunnels_open_.subtract(1); }
   void add_to(TrafficTotals& totals) const;
 
  private:
@@ -130,6 +138,8 @@ class alignas(64) TrafficCounters {
   WorkerCounter retries_;
   WorkerCounter aborted_;
   WorkerCounter without_response_;
+  WorkerCounter tunnels_open_;
+  WorkerCounter tunnels_;
   LatencyHistogram request_duration_;
   LatencyHistogram queue_wait_;
   LatencyHistogram connect_;
@@ -147,6 +157,10 @@ struct WorkerTotals {
   uint64_t bytes_in = 0;  // of exchanges that ended before a pool was known
   uint64_t bytes_out = 0;
   std::vector<std::pair<std::string, uint64_t>> malformed;  // by reason, sorted by word
+  std::vector<std::pair<std::string, uint64_t>> answered;   // by routes: by reason, sorted by word
+  uint64_t tls_full = 0;                                    // handshakes that went well
+  uint64_t tls_resumed = 0;
+  std::vector<std::pair<std::string, uint64_t>> tls_failed;  // by reason, sorted by word
 
   WorkerTotals& operator+=(const WorkerTotals& other);
 };
@@ -164,8 +178,14 @@ class alignas(64) WorkerCounters {
   // A connection is served by this worker from now on; one on_closed() follows.
   void on_opened() { open_.add(1); }
   void on_closed() { open_.subtract(1); }
-  // An exchange that ended before a pool was known: no route, or malformed for `record.reason`.
+  // An exchange that ended before a pool was known: no route, answered as configured, or malformed
+  // for `record.reason`.
   void record_without_pool(const ExchangeRecord& record);
+
+  enum class Handshake : uint8_t { full, resumed };
+  void on_handshake(Handshake kind) { (kind == Handshake::full ? tls_full_ : tls_resumed_).add(1); }
+  // `reason` points into static storage.
+  void on_handshake_failed(std::string_view reason) { tls_failed_.add(reason); }
 
   uint64_t connections() const { return open_.read(); }
   void add_to(WorkerTotals& totals) const;
@@ -177,7 +197,11 @@ class alignas(64) WorkerCounters {
   WorkerCounter no_route_;
   WorkerCounter bytes_in_;
   WorkerCounter bytes_out_;
+  WorkerCounter tls_full_;
+  WorkerCounter tls_resumed_;
   ReasonTable malformed_;
+  ReasonTable answered_;
+  ReasonTable tls_failed_;
 };
 
 }  // namespace flaskscale::balancer

@@ -30,6 +30,8 @@ void WaitForecast::tick(bool somebody_waits, double slots, Time now) {
   } else if (!busy && now - last_busy_ > kForgetAfter) {
     slot_seconds_ = released_ = 0;
   }
+  // An empty pool's first boot begins with the first request that waits for it.
+  if (coming_since_ && !somebody_waits && slots <= 0) coming_since_ = now;
   releases_ = 0;
   last_tick_ = now;
   waited_at_last_tick_ = somebody_waits;
@@ -37,6 +39,7 @@ void WaitForecast::tick(bool somebody_waits, double slots, Time now) {
 
 void WaitForecast::expect(bool coming, Duration boot_median, Time now) {
   if (!coming) {
+    if (coming_since_) came_at_ = now;
     coming_since_.reset();
     return;
   }
@@ -46,6 +49,13 @@ void WaitForecast::expect(bool coming, Duration boot_median, Time now) {
 
 Duration WaitForecast::hold() const {
   return from_seconds(std::clamp(kHoldPerBoot * to_seconds(boot_median_), kLeastHold, kMostHold));
+}
+
+Time WaitForecast::deadline(Time enqueued, Duration timeout) const {
+  const Time usual = enqueued + timeout;
+  if (is_coming()) return std::max(usual, enqueued + hold());
+  if (!came_at_ || enqueued > *came_at_) return usual;
+  return std::max(usual, std::min(enqueued + hold(), *came_at_ + timeout));
 }
 
 std::optional<double> WaitForecast::seconds_to_capacity(Time now) const {

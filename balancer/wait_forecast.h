@@ -22,11 +22,14 @@ class WaitForecast {
   // Every 100 ms or so. `slots`: that may be taken now, of all backends.
   void tick(bool somebody_waits, double slots, Time now);
 
-  // Capacity is on its way; `boot_median` after the first such call it is expected to serve.
+  // Capacity is on its way; `boot_median` after the first such call it is expected to serve. In a
+  // pool without slots that time runs only while somebody waits.
   void expect(bool coming, Duration boot_median, Time now);
   bool is_coming() const { return coming_since_.has_value(); }
-  // At least this long may a request be held while capacity is coming.
-  Duration hold() const;
+  // When a request that came at `enqueued` must give up, if it may wait for `timeout` without such
+  // capacity: later while capacity is coming; what it waited for has come, it may go on waiting for
+  // its turn as long as anybody who comes then.
+  Time deadline(Time enqueued, Duration timeout) const;
   // None if nothing is coming.
   std::optional<double> seconds_to_capacity(Time now) const;
 
@@ -43,7 +46,10 @@ class WaitForecast {
   Time last_busy_{};
   bool waited_at_last_tick_ = false;
 
+  Duration hold() const;
+
   std::optional<Time> coming_since_;
+  std::optional<Time> came_at_;  // the end of the last time that capacity was coming
   Duration boot_median_{};
 };
 

@@ -4,19 +4,15 @@
 #include <charconv>
 
 #include "base/ip_address.h"
+#include "base/text.h"
 
 namespace flaskscale {
 namespace {
 
 constexpr size_t kLongestName = 253;  // RFC 1035
 constexpr size_t kLongestLabel = 63;
-
-Error bad(std::string_view text, std::string_view why) {
-  return make_error(ErrorCode::invalid_argument,
-                    "\"" + std::string(text) + "\" " + std::string(why));
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr std::string_view kUnix = "unix:";
+constexpr size_t kLongestUnixPath = 107;  // sockaddr_un, with its end
 
 // Letters, digits, '-' and '_' in labels between dots; a last dot is allowed.
 bool is_name(std::string_view host) {
@@ -48,7 +44,7 @@ Result<Endpoint> with_port(std::string_view text, std::string_view host, std::st
   const char* const end = digits.data() + digits.size();
   const auto [parsed, error] = std::from_chars(digits.data(), end, port);
   if (digits.empty() || error != std::errc() || parsed != end) {
-    return bad(text, "needs a port from 0 to 65535 behind the colon");
+    return bad_text(text, "needs a port from 0 to 65535 behind the colon");
   }
   return Endpoint{std::string(host), port};
 }
@@ -58,30 +54,52 @@ Result<Endpoint> with_port(std::string_view text, std::string_view host, std::st
 Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t close = text.find(']');
-    if (close == std::string_view::npos) return bad(text, "has no closing bracket");
+    if (close == std::string_view::npos) return bad_text(text, "has no closing bracket");
     const std::string_view host = text.substr(1, close - 1);
     if (host.find(':') == std::string_view::npos || !IpAddress::parse(host)) {
-      return bad(text, "has no IPv6 address in its brackets");
+      return bad_text(text, "has no IPv6 address in its brackets");
     }
-    if (text.substr(close + 1, 1) != ":") return bad(text, "needs a port: write \"[::1]:80\"");
+    if (text.substr(close + 1, 1) != ":") return bad_text(text, "needs a port: write \"[::1]:80\"");
     return with_port(text, host, text.substr(close + 2));
   }
   const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return bad(text, "needs a port: write \"host:port\"");
+  if (colon == std::string_view::npos) return bad_text(text, "needs a port: write \"host:port\"");
   const std::string_view host = text.substr(0, colon);
   if (host.find(':') != std::string_view::npos && host.find('/') == std::string_view::npos) {
-    return bad(text, "needs brackets around an IPv6 address: write \"[::1]:80\"");
+    return bad_text(text, "needs brackets around an IPv6 address: write \"[::1]:80\"");
   }
-  if (host.empty()) return bad(text, "has no host in front of the colon");
-  if (!is_name(host)) return bad(text, "is not \"host:port\"");
-  if (looks_numeric(host) && !IpAddress::parse(host)) return bad(text, "is not an IP address");
+  if (host.empty()) return bad_text(text, "has no host in front of the colon");
+  if (!is_name(host)) return bad_text(text, "is not \"host:port\"");
+  if (looks_numeric(host) && !IpAddress::parse(host)) return bad_text(text, "is not an IP address");
   return with_port(text, host, text.substr(colon + 1));
+}
+
+bool is_unix_address(std::string_view text) { return text.starts_with(kUnix); }
+
+Result<std::string> parse_unix_address(std::string_view text) {
+  const std::string_view path = text.substr(std::min(text.size(), kUnix.size()));
+  if (!is_unix_address(text) || !path.starts_with('/') || path.ends_with('/')) {
+    return bad_text(text, "needs an absolute path: write \"unix:/run/app.sock\"");
+  }
+  if (path.size() > kLongestUnixPath) return bad_text(text, "has a path of more than 107 bytes");
+  const bool has_control = std::any_of(path.begin(), path.end(),
+                                       [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (has_control) return bad_text(text, "has control characters in its path");
+  return std::string(path);
 }
 
 std::string to_string(const Endpoint& endpoint) {
   const bool needs_brackets = endpoint.host.find(':') != std::string::npos;
   const std::string host = needs_brackets ? "[" + endpoint.host + "]" : endpoint.host;
   return host + ":" + std::to_string(endpoint.port);
+}
+
+std::string_view without_port(std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const size_t close = authority.find(']');
+    return close == std::string_view::npos ? authority : authority.substr(0, close + 1);
+  }
+  return authority.substr(0, authority.find(':'));
 }
 
 bool has_numeric_host(const Endpoint& endpoint) {

@@ -35,6 +35,12 @@ std::string_view to_string(ErrorCode code) {
       return "unsupported";
     case ErrorCode::unavailable:
       return "unavailable";
+    case ErrorCode::out_of_capacity:
+      return "out_of_capacity";
+    case ErrorCode::quota_exceeded:
+      return "quota_exceeded";
+    case ErrorCode::misconfigured:
+      return "misconfigured";
     case ErrorCode::cancelled:
       return "cancelled";
     case ErrorCode::io_error:

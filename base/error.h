@@ -22,6 +22,9 @@ enum class ErrorCode : uint8_t {
   too_large,
   unsupported,
   unavailable,
+  out_of_capacity,  // nobody has the machine that is asked for, here and now
+  quota_exceeded,   // there is one, but not for this account
+  misconfigured,    // will fail until somebody mends a permission, an image, an address range …
   cancelled,
   io_error,
   internal,

@@ -8,16 +8,13 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace flaskscale {
 namespace {
 
 constexpr std::array<uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 constexpr unsigned kV4Offset = 96;
-
-Error bad(std::string_view text, std::string_view why) {
-  return make_error(ErrorCode::invalid_argument,
-                    "\"" + std::string(text) + "\" " + std::string(why));
-}
 
 // The address with all bits beyond `bits` cleared.
 IpAddress masked(const IpAddress& address, unsigned bits) {
@@ -70,7 +67,7 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
     }
     if (inet_pton(AF_INET6, terminated, bytes.data()) == 1) return IpAddress(bytes);
   }
-  return bad(text, "is not an IP address");
+  return bad_text(text, "is not an IP address");
 }
 
 bool IpAddress::is_v4() const {
@@ -79,11 +76,18 @@ bool IpAddress::is_v4() const {
 
 void IpAddress::append_to(std::string& out) const {
   char text[INET6_ADDRSTRLEN];
-  const char* written =
-      is_v4() ? inet_ntop(AF_INET, bytes_.data() + kV4Prefix.size(), text, sizeof text)
-              : inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
-  FS_CHECK(written != nullptr);
-  out += written;
+  if (!is_v4()) {
+    FS_CHECK(inet_ntop(AF_INET6, bytes_.data(), text, sizeof text) != nullptr);
+    out += text;
+    return;
+  }
+  // Once a request: inet_ntop() goes through printf().
+  char* end = text;
+  for (size_t i = kV4Prefix.size(); i < bytes_.size(); ++i) {
+    if (end != text) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, bytes_[i]).ptr;
+  }
+  out.append(text, end);
 }
 
 std::string to_string(const IpAddress& address) {
@@ -95,7 +99,8 @@ std::string to_string(const IpAddress& address) {
 Result<IpNetwork> IpNetwork::parse(std::string_view text) {
   const size_t slash = text.find('/');
   auto address = IpAddress::parse(text.substr(0, slash));
-  if (!address) return bad(text, "is neither an IP address nor a network such as \"10.0.0.0/8\"");
+  if (!address)
+    return bad_text(text, "is neither an IP address nor a network such as \"10.0.0.0/8\"");
   // "::ffff:10.0.0.0/104" counts from the front of all 128 bits.
   const bool dotted = text.substr(0, slash).find(':') == std::string_view::npos;
   unsigned bits = 128;
@@ -104,15 +109,15 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
     if (error != std::errc() || end != digits.data() + digits.size() ||
         bits > (dotted ? 32U : 128U)) {
-      return bad(text, dotted ? "needs a prefix length from 0 to 32 behind the slash"
-                              : "needs a prefix length from 0 to 128 behind the slash");
+      return bad_text(text, dotted ? "needs a prefix length from 0 to 32 behind the slash"
+                                   : "needs a prefix length from 0 to 128 behind the slash");
     }
     if (dotted) bits += kV4Offset;
   }
   const IpAddress base = masked(*address, bits);
   if (base != *address) {
     const std::string meant = to_string(base) + std::string(text.substr(slash));
-    return bad(text, "has bits set beyond its prefix: write \"" + meant + "\"");
+    return bad_text(text, "has bits set beyond its prefix: write \"" + meant + "\"");
   }
   return IpNetwork(base, bits);
 }

@@ -29,13 +29,6 @@ constexpr std::array<Unit, 6> kSizeUnits = {{{"TiB", 1ULL << 40U},
                                              {"B", 1},
                                              {"", 1}}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-Error bad(std::string_view text, std::string_view why) {
-  return make_error(ErrorCode::invalid_argument,
-                    "\"" + std::string(text) + "\" " + std::string(why));
-}
-
 // A decimal number as written: "1.5" is whole 1, fraction "5".
 struct Decimal {
   uint64_t whole = 0;
@@ -191,29 +184,35 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 }  // namespace
 
+Error bad_text(std::string_view text, std::string_view why) {
+  return make_error(ErrorCode::invalid_argument,
+                    "\"" + std::string(text) + "\" " + std::string(why));
+}
+
 Result<Duration> parse_duration(std::string_view text) {
   constexpr std::string_view kUsage =
       "is not a duration: write a number and a unit (us, ms, s, m, h, d), such as \"30s\"";
   constexpr auto kLimit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   std::string_view rest = text;
   if (rest == "0") return Duration::zero();
-  if (rest.empty()) return bad(text, kUsage);
+  if (rest.empty()) return bad_text(text, kUsage);
 
   uint64_t total = 0;
   size_t next_unit = 0;  // "1h30m", never "30m1h" or "1m1m"
   while (!rest.empty()) {
     const auto number = take_decimal(rest);
-    if (!number) return bad(text, kUsage);
+    if (!number) return bad_text(text, kUsage);
     const std::string_view name = take_letters(rest);
-    if (name.empty()) return bad(text, "has no unit: write us, ms, s, m, h or d behind the number");
+    if (name.empty())
+      return bad_text(text, "has no unit: write us, ms, s, m, h or d behind the number");
     size_t unit = 0;
     while (unit < kDurationUnits.size() && kDurationUnits[unit].name != name) ++unit;
-    if (unit == kDurationUnits.size()) return bad(text, kUsage);
+    if (unit == kDurationUnits.size()) return bad_text(text, kUsage);
     if (unit < next_unit)
-      return bad(text, "is not a duration: units go from large to small, each once");
+      return bad_text(text, "is not a duration: units go from large to small, each once");
     next_unit = unit + 1;
     const auto part = scale(*number, kDurationUnits[unit].value, kLimit - total);
-    if (!part) return bad(text, "is too long or too fine for a duration");
+    if (!part) return bad_text(text, "is too long or too fine for a duration");
     total += *part;
   }
   return std::chrono::duration_cast<Duration>(
@@ -225,16 +224,16 @@ Result<uint64_t> parse_size(std::string_view text) {
       "is not a size: write a number and a unit (B, KiB, MiB, GiB, TiB), such as \"64KiB\"";
   std::string_view rest = text;
   const auto number = take_decimal(rest);
-  if (!number) return bad(text, kUsage);
+  if (!number) return bad_text(text, kUsage);
   const auto* unit = std::find_if(kSizeUnits.begin(), kSizeUnits.end(),
                                   [&](const Unit& candidate) { return candidate.name == rest; });
   if (unit == kSizeUnits.end()) {
     const std::string_view hint = size_hint(rest);
-    if (hint.empty()) return bad(text, kUsage);
-    return bad(text, "has an unknown unit" + std::string(hint));
+    if (hint.empty()) return bad_text(text, kUsage);
+    return bad_text(text, "has an unknown unit" + std::string(hint));
   }
   const auto bytes = scale(*number, unit->value, std::numeric_limits<uint64_t>::max());
-  if (!bytes) return bad(text, "is too large, or not a whole number of bytes");
+  if (!bytes) return bad_text(text, "is too large, or not a whole number of bytes");
   return *bytes;
 }
 

@@ -11,6 +11,11 @@
 
 namespace flaskscale {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// `"text" why`, as an invalid argument.
+Error bad_text(std::string_view text, std::string_view why);
+
 // "250ms", "1.5s", "2m", "1h30m", "0s". Units: us, ms, s, m, h, d. A bare number other than 0 is an
 // error.
 Result<Duration> parse_duration(std::string_view text);
