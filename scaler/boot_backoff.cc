@@ -36,6 +36,11 @@ void BootBackoff::on_proven(Time created_at) {
   wait_until_.reset();
 }
 
+void BootBackoff::try_now() {
+  failures_ = 0;
+  wait_until_.reset();
+}
+
 uint32_t BootBackoff::allowance(Time now) const {
   if (wait_until_ && now < *wait_until_) return 0;
   return failures_ >= kProbesOnlyFrom ? 1 : kNoLimit;

@@ -22,6 +22,8 @@ class BootBackoff {
   void on_admitted(Time created_at);
   // An instance created after the last failure has served for a while.
   void on_proven(Time created_at);
+  // An operator may have mended what was wrong.
+  void try_now();
 
   static constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
   // How many may be created now.

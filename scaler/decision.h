@@ -14,6 +14,8 @@ namespace flaskscale::scaler {
 enum class Action : uint8_t { scale_out, scale_in, undrain, replace, hold, observe };
 std::string_view to_string(Action action);
 
+// Inputs, formula and sentence are the newest repeat's in the last record of the log, the first's
+// in those before.
 struct Decision {
   uint64_t number = 0;  // from 1, per pool; given by the log
   Time at{};            // when it was first made
@@ -26,7 +28,7 @@ struct Decision {
   std::vector<std::pair<std::string, double>> inputs;  // finite values; a fixed set of names
   std::string formula;                                 // the law with its numbers
   std::string sentence;                                // for people
-  uint64_t repeats = 1;  // equal decisions in a row, all in this record; inputs are the last one's
+  uint64_t repeats = 1;  // equal decisions in a row, all in this record
 };
 
 }  // namespace flaskscale::scaler

@@ -1,17 +1,15 @@
 #include "scaler/fleet.h"
 
 #include <algorithm>
-#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 namespace flaskscale::scaler {
 namespace {
 
-constexpr Duration kProvenAfter =
-    std::chrono::seconds(30);  // an instance that ends sooner had a bad start
-constexpr size_t kSuffixLetters = 6;
+constexpr Duration kRecentList = std::chrono::seconds(5);
 constexpr size_t kLongestBase = 50;
-constexpr double kYoungShare = 0.25;  // of the boot time: a boot that is cheap to give up
+constexpr double kGivenUpShare = 0.25;
 
 // What providers accept in names: [a-z0-9-], first a letter.
 std::string name_prefix(const std::string& pool) {
@@ -26,60 +24,64 @@ std::string name_prefix(const std::string& pool) {
   return base + "-";
 }
 
-char suffix_letter(uint32_t index) {
-  return static_cast<char>(index < 26 ? 'a' + index : '0' + (index - 26));
-}
-
 }  // namespace
 
-Fleet::Fleet(const std::string& pool, Provider& provider, BlockingExecutor& executor,
-             Membership& membership, Random& random)
+Fleet::Fleet(const std::string& pool, FleetParts parts)
     : prefix_(name_prefix(pool)),
-      provider_(provider),
-      executor_(executor),
-      membership_(membership),
-      random_(random),
-      backoff_(random) {}
+      provider_(parts.provider),
+      executor_(parts.executor),
+      membership_(parts.membership),
+      random_(parts.random),
+      backoff_(parts.random),
+      supply_(parts.random),
+      desk_(pool, parts.journal) {}
 
 void Fleet::apply(const FleetRules& rules, Time now) {
   now_ = now;
   rules_ = rules;
+  abilities_ = provider_.abilities();
+  supply_.use(abilities_.zones);
   if (!rules_.may_create) forget_creates_not_begun();
   if (rules_.may_drain || stopping_) return;
   for (auto& [name, instance] : instances_) undrain(instance);
 }
 
-void Fleet::forget_creates_not_begun() {
-  std::erase_if(instances_,
-                [](const auto& entry) { return entry.second.wanted == Instance::Call::create; });
+void Fleet::try_now() {
+  supply_.try_now();
+  backoff_.try_now();
 }
 
-bool Fleet::bears_our_name(const std::string& name) const {
-  if (name.size() != prefix_.size() + kSuffixLetters || !name.starts_with(prefix_)) return false;
-  return std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix_.size()), name.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
-}
-
-std::string Fleet::new_name() {
-  std::string name;
-  do {
-    name = prefix_;
-    for (size_t i = 0; i < kSuffixLetters; ++i) name += suffix_letter(random_.below(36));
-  } while (instances_.contains(name));
-  return name;
-}
-
-void Fleet::observe(Time now) {
+void Fleet::observe(Time now, WallTime wall) {
   now_ = now;
-  std::unordered_map<std::string, MemberReport> members;
-  for (MemberReport& report : membership_.report()) {
-    std::string address = report.address;
-    members.insert_or_assign(std::move(address), std::move(report));
+  wall_ = wall;
+  read_members();
+  for (auto& [name, instance] : instances_) check_time_outs(instance);
+  keep_standby();
+}
+
+// The report's order rarely changes, so each seat is only checked, not looked up.
+void Fleet::read_members() {
+  const std::vector<MemberReport> reports = membership_.report();
+  const bool as_before = reports.size() == seats_.size() &&
+                         std::equal(reports.begin(), reports.end(), seats_.begin(),
+                                    [](const MemberReport& report, const Instance* seated) {
+                                      return seated == nullptr || report.address == seated->address;
+                                    });
+  if (!as_before) {
+    std::unordered_map<std::string_view, Instance*> members;
+    for (auto& [name, instance] : instances_) {
+      if (instance.member) members.emplace(instance.address, &instance);
+    }
+    seats_.clear();
+    for (const MemberReport& report : reports) {
+      const auto found = members.find(report.address);
+      seats_.push_back(found == members.end() ? nullptr : found->second);
+      if (found != members.end()) members.erase(found);
+    }
+    for (const auto& [address, unreported] : members) advance(*unreported, nullptr);
   }
-  for (auto& [name, instance] : instances_) {
-    const auto member = instance.member ? members.find(instance.address) : members.end();
-    advance(instance, member == members.end() ? nullptr : &member->second);
-    check_time_outs(instance);
+  for (size_t i = 0; i < seats_.size(); ++i) {
+    if (seats_[i] != nullptr) advance(*seats_[i], &reports[i]);
   }
 }
 
@@ -87,17 +89,14 @@ void Fleet::advance(Instance& instance, const MemberReport* report) {
   if (instance.is_ending()) return;
   if (report == nullptr) {
     instance.in_flight = 0;
-    instance.up = false;
+    instance.up = instance.serving = false;
     return;
   }
   instance.in_flight = report->in_flight;
   instance.up = report->up;
+  instance.serving = report->serving;
   instance.drained_by_operator = report->draining_by_operator;
-  if (report->admitted && !instance.admitted_at) {
-    instance.admitted_at = now_;
-    if (!instance.adopted) booted_.push_back(to_seconds(now_ - instance.created_at));
-    backoff_.on_admitted(instance.created_at);
-  }
+  if (report->admitted && !instance.admitted_at) on_admitted(instance);
   if (!instance.admitted_at) return;
 
   if (instance.up) {
@@ -107,179 +106,131 @@ void Fleet::advance(Instance& instance, const MemberReport* report) {
     instance.down_since = now_;
   }
   const InstanceState reached = report->serving ? InstanceState::ready : InstanceState::warming;
-  if (instance.state == InstanceState::booting) instance.state = reached;
-  if (instance.state == InstanceState::warming && report->serving) instance.state = reached;
+  if (instance.state == InstanceState::booting) set_state(instance, reached);
+  if (instance.state == InstanceState::warming && report->serving) set_state(instance, reached);
+}
+
+void Fleet::on_admitted(Instance& instance) {
+  instance.admitted_at = now_;
+  if (!instance.adopted) {
+    booted_.push_back({to_seconds(now_ - instance.created_at),
+                       boot_kind(instance.version, instance.zone, instance.started)});
+  }
+  backoff_.on_admitted(instance.created_at);
+  if (instance.state != InstanceState::draining) note_intent(instance, Intent::serve);
+}
+
+bool Fleet::may_give_up(Time now) {
+  while (!given_up_.empty() && to_seconds(now - given_up_.front()) >= boot_seconds_) {
+    given_up_.pop_front();
+  }
+  const auto most =
+      std::max<size_t>(1, static_cast<size_t>(kGivenUpShare * static_cast<double>(view().ready)));
+  return given_up_.size() < most;
+}
+
+bool Fleet::list_is_recent() const {
+  return known_ && list_error_.empty() && list_read_at_ && now_ - *list_read_at_ < kRecentList;
 }
 
 void Fleet::check_time_outs(Instance& instance) {
   if (!known_ || !list_is_fresh() || !rules_.may_remove || instance.is_ending()) return;
-  const bool never_answered = !instance.admitted_at && instance.wanted != Instance::Call::create &&
-                              instance.state == InstanceState::booting &&
-                              now_ - instance.created_at >= rules_.boot_timeout;
-  if (never_answered) {
-    lose(instance, "boot_timeout", "gave no good answer within the boot timeout");
-    return;
+  const Duration age = now_ - instance.created_at;
+  switch (instance.state) {
+    case InstanceState::booting:
+      if (!instance.admitted_at && instance.wanted != Call::create && age >= rules_.boot_timeout) {
+        lose(instance, "boot_timeout", "gave no good answer within the boot timeout");
+      }
+      return;
+    case InstanceState::draining:
+      check_drain(instance);
+      return;
+    case InstanceState::standby:
+      // Its stop call went well long ago, and it is still on.
+      if (!instance.stopped && instance.wanted == Call::none && now_ >= instance.next_call_at) {
+        begin_removal(instance, InstanceState::deleting, "not_stopped");
+      }
+      return;
+    default:
+      break;
   }
-  if (instance.state == InstanceState::draining) {
-    // Asked again, so that the count is from now, and so that nobody has opened it in between.
-    if (instance.member) instance.in_flight = membership_.drain(instance.address);
-    const bool may_wait = now_ - *instance.drain_since < rules_.drain_timeout;
-    if (instance.in_flight > 0 && may_wait) return;
-    begin_removal(instance, InstanceState::deleting);
-    return;
-  }
-  if (instance.down_since && now_ - *instance.down_since >= rules_.boot_timeout) {
+  const bool is_unhealthy =
+      instance.down_since && now_ - *instance.down_since >= rules_.boot_timeout;
+  if (is_unhealthy && may_give_up(now_)) {
+    given_up_.push_back(now_);
     lose(instance, "unhealthy", "failed its health check for as long as the boot timeout");
   }
 }
 
-void Fleet::leave_pool(Instance& instance) {
-  if (!instance.member) return;
-  membership_.remove(instance.address);
-  instance.member = false;
-  instance.in_flight = 0;
-}
-
-void Fleet::lose(Instance& instance, std::string_view reason, std::string detail) {
-  const bool bad_start = !instance.admitted_at || now_ - *instance.admitted_at < kProvenAfter;
-  if (bad_start) backoff_.on_failure(instance.created_at, now_);
-  instance.failure = detail;
-  losses_.push_back({instance.name, reason, std::move(detail)});
-  begin_removal(instance, InstanceState::failed);
-}
-
-void Fleet::begin_removal(Instance& instance, InstanceState state) {
-  leave_pool(instance);
-  instance.state = state;
-  instance.wanted = Instance::Call::remove;
-  instance.next_remove_at = now_;
-}
-
-void Fleet::drain(Instance& instance) {
-  instance.before_drain = instance.state;
-  instance.state = InstanceState::draining;
-  instance.drain_since = now_;
+void Fleet::check_drain(Instance& instance) {
+  if (instance.leaving && !instance.scaled_in) {
+    if (now_ - instance.leaving_since < rules_.boot_timeout) return;
+    begin_removal(instance, InstanceState::deleting, "leaving");
+    return;
+  }
+  if (!list_is_recent()) return;
+  // Asked again, so that the count is from now, and so that nobody has opened it in between.
   if (instance.member) instance.in_flight = membership_.drain(instance.address);
+  const bool may_wait = now_ - *instance.drain_since < rules_.drain_timeout;
+  if ((instance.in_flight > 0 || now_ < instance.drain_until) && may_wait) return;
+  end_drained(instance);
 }
 
-bool Fleet::undrain(Instance& instance) {
-  if (instance.state != InstanceState::draining) return false;
-  if (instance.member && !membership_.undrain(instance.address)) return false;
-  instance.state = instance.before_drain;
-  instance.drain_since.reset();
-  return true;
-}
-
-Fleet::Added Fleet::scale_out(uint32_t count, Time now) {
-  now_ = now;
-  Added added;
-  std::vector<Instance*> draining;
-  for (auto& [name, instance] : instances_) {
-    if (instance.state == InstanceState::draining && !instance.drained_by_operator) {
-      draining.push_back(&instance);
-    }
-  }
-  // What was ready last serves at once; a boot given up comes back as a boot.
-  std::sort(draining.begin(), draining.end(), [](const Instance* a, const Instance* b) {
-    return std::tuple(a->before_drain == InstanceState::booting, *b->drain_since, a->name) <
-           std::tuple(b->before_drain == InstanceState::booting, *a->drain_since, b->name);
+bool Fleet::is_moving() const {
+  if (!known_ || !list_error_.empty() || !again_.empty()) return true;
+  return std::any_of(instances_.begin(), instances_.end(), [](const auto& entry) {
+    const Instance& instance = entry.second;
+    return instance.state == InstanceState::booting || instance.state == InstanceState::draining ||
+           instance.is_ending() ||
+           (instance.state == InstanceState::standby && !instance.stopped) || instance.misses > 0;
   });
-  for (Instance* instance : draining) {
-    if (added.undrained == count) return added;
-    if (undrain(*instance)) ++added.undrained;
-  }
-  if (!rules_.may_create || stopping_) return added;
-
-  const uint32_t wanted = count - added.undrained;
-  added.created = std::min(wanted, backoff_.allowance(now));
-  added.held_back = wanted - added.created;
-  for (uint32_t i = 0; i < added.created; ++i) {
-    Instance instance;
-    instance.name = new_name();
-    instance.wanted = Instance::Call::create;
-    instance.created_at = now;
-    instances_.emplace(instance.name, instance);
-    backoff_.on_created(now);
-  }
-  return added;
 }
 
-uint32_t Fleet::scale_in(uint32_t count, double boot_seconds, Time now) {
-  now_ = now;
-  if (!rules_.may_drain || stopping_) return 0;
-  const double overdue = std::max(1.5 * boot_seconds, boot_seconds + 30);
-  // Overdue boots, young boots, then serving instances with the fewest in flight; boots that are
-  // nearly there come last. Ties: the oldest.
-  const auto rank = [&](const Instance& instance) {
-    const double age = to_seconds(now - instance.created_at);
-    const bool booting = instance.state == InstanceState::booting;
-    const int group = !booting ? 2 : age > overdue ? 0 : age < kYoungShare * boot_seconds ? 1 : 3;
-    return std::tuple(group, instance.in_flight, instance.created_at, instance.name);
-  };
-  std::vector<Instance*> candidates;
-  for (auto& [name, instance] : instances_) {
-    if (instance.state == InstanceState::booting || instance.is_capacity_now()) {
-      candidates.push_back(&instance);
-    }
-  }
-  std::sort(candidates.begin(), candidates.end(),
-            [&](const Instance* a, const Instance* b) { return rank(*a) < rank(*b); });
-  if (candidates.size() > count) candidates.resize(count);
-  for (Instance* instance : candidates) {
-    const std::string name = instance->name;
-    const bool never_asked_for = instance->wanted == Instance::Call::create;
-    if (never_asked_for) {
-      instances_.erase(name);
-    } else {
-      drain(*instance);
-    }
-  }
-  return static_cast<uint32_t>(candidates.size());
-}
-
-void Fleet::stop_all(Time now) {
-  now_ = now;
-  stopping_ = true;
-  forget_creates_not_begun();
-  if (!rules_.may_remove) return;
-  for (auto& [name, instance] : instances_) {
-    if (!instance.is_ending()) begin_removal(instance, InstanceState::deleting);
-  }
-}
-
-void Fleet::drain_all(Time now) {
-  now_ = now;
-  stopping_ = true;
-  forget_creates_not_begun();
-  if (!rules_.may_remove) return;
-  for (auto& [name, instance] : instances_) {
-    if (instance.is_ending() || instance.state == InstanceState::draining) continue;
-    drain(instance);
-  }
-}
-
-FleetView Fleet::view() const {
-  FleetView view;
+const FleetView& Fleet::view() const {
+  view_.ready = view_.down = view_.draining = view_.standby = 0;
+  view_.boots.clear();
   for (const auto& [name, instance] : instances_) {
-    if (instance.state == InstanceState::booting) view.boots.push_back(instance.created_at);
+    if (instance.state == InstanceState::booting) view_.boots.push_back(instance.created_at);
+    const bool can_return = !instance.leaving && !instance.remove_called;
+    if (instance.state == InstanceState::draining && can_return) ++view_.draining;
+    const bool is_kept = instance.state == InstanceState::standby && instance.stopped;
+    if (is_kept && !instance.leaving) ++view_.standby;
     if (!instance.is_capacity_now()) continue;
-    ++view.ready;
-    if (!instance.up) ++view.down;
+    ++view_.ready;
+    if (!instance.up) ++view_.down;
   }
-  return view;
+  return view_;
+}
+
+void Fleet::note_target(uint32_t target, double boot_seconds) {
+  target_ = target;
+  boot_seconds_ = boot_seconds;
+}
+
+bool Fleet::is_stopped() const {
+  if (!stopping_ || call_under_way_) return false;
+  if (!rules_.may_remove) return true;
+  return instances_.empty() && (!desk_.has_work() || !desk_.error().empty());
+}
+
+std::string Fleet::last_error() const {
+  if (!list_error_.empty()) return list_error_;
+  return call_error_.empty() ? desk_.error() : call_error_;
 }
 
 double Fleet::instance_seconds(Time now) const {
   double seconds = past_instance_seconds_;
   for (const auto& [name, instance] : instances_) {
-    if (instance.wanted == Instance::Call::create) continue;
-    seconds += std::max(0.0, to_seconds(now - instance.created_at));
+    if (!instance.listed || !instance.billed_since) continue;
+    seconds += std::max(0.0, to_seconds(now - *instance.billed_since));
   }
   return seconds;
 }
 
-std::vector<double> Fleet::take_booted() { return std::exchange(booted_, {}); }
+std::vector<BootDone> Fleet::take_booted() { return std::exchange(booted_, {}); }
 
 std::vector<Loss> Fleet::take_losses() { return std::exchange(losses_, {}); }
+
+std::vector<StateChange> Fleet::take_changes() { return std::exchange(changes_, {}); }
 
 }  // namespace flaskscale::scaler

@@ -1,48 +1,96 @@
 // The part of the fleet that talks to the provider.
 #include <algorithm>
-#include <unordered_set>
+#include <array>
 #include <utility>
 
 #include "scaler/fleet.h"
+#include "scaler/request_id.h"
 
 namespace flaskscale::scaler {
 namespace {
 
-constexpr Duration kListGrace =
-    std::chrono::seconds(30);  // a new instance may take this long to be listed
 constexpr Duration kRemoveAgain =
     std::chrono::seconds(30);  // a removed instance that is still listed
-constexpr double kMostRemoveRetrySeconds = 30;
+constexpr Duration kStopPatience =
+    std::chrono::minutes(5);  // a stopped instance whose machine is still on
+constexpr Duration kJournalAgain = std::chrono::seconds(2);
+constexpr double kMostRetrySeconds = 30;
+constexpr double kMostBusySeconds = 10;
+constexpr uint32_t kSameCallTries = 3;  // then each instance is asked for alone
+constexpr size_t kMostNames = 1000;     // in one call
+constexpr Duration kListSlack = std::chrono::milliseconds(250);  // ticks are not quite regular
+
+Duration retry_delay(uint32_t failures, double most) {
+  return from_seconds(std::min(most, static_cast<double>(1U << std::min(failures, 6U))));
+}
+
+Intent intent_of(Instance::Call kind) {
+  switch (kind) {
+    case Instance::Call::create:
+      return Intent::create;
+    case Instance::Call::start:
+      return Intent::start;
+    case Instance::Call::stop:
+      return Intent::stop;
+    case Instance::Call::remove:
+    case Instance::Call::none:
+      break;
+  }
+  return Intent::remove;
+}
+
+Result<void> carry_out(Provider& provider, Instance::Call kind, const InstanceCall& call) {
+  switch (kind) {
+    case Instance::Call::create:
+      return provider.create(call);
+    case Instance::Call::start:
+      return provider.start(call);
+    case Instance::Call::stop:
+      return provider.stop(call);
+    case Instance::Call::remove:
+      return provider.remove(call);
+    case Instance::Call::none:
+      break;
+  }
+  return {};
+}
 
 }  // namespace
 
 void Fleet::reconcile(Time now) {
   now_ = now;
-  if (is_stopped()) return;  // another call would only keep it from being so
-  list_wanted_ = true;
+  if (!list_begun_at_ || now < *list_begun_at_) {
+    list_wanted_ = true;
+  } else {
+    const Duration age = now - *list_begun_at_ + kListSlack;
+    list_wanted_ = list_wanted_ || age >= abilities_.list_interval ||
+                   (age >= abilities_.list_interval_moving && is_moving());
+  }
   run_next_call();
 }
 
 // Lists and changes alternate, so that neither waits for a long row of the other.
 void Fleet::run_next_call() {
   if (call_under_way_) return;
-  Instance* create = nullptr;
-  Instance* remove = nullptr;
-  for (auto& [name, instance] : instances_) {
-    if (create == nullptr && instance.wanted == Instance::Call::create) create = &instance;
-    const bool due = instance.wanted == Instance::Call::remove && instance.next_remove_at <= now_;
-    if (remove == nullptr && due) remove = &instance;
-  }
-  if (!rules_.may_create) create = nullptr;
-  if (!rules_.may_remove) remove = nullptr;
-  const bool change_wanted = create != nullptr || remove != nullptr;
-  if (list_wanted_ && !(change_wanted && last_call_was_list_)) {
+  if (is_stopped()) return;  // another call would only keep it from being so
+  const bool writes = desk_.has_work() && desk_.error().empty();
+  const bool is_last = stopping_ && instances_.empty();
+  if (is_last && writes) {
+    write_journal();  // a list that takes longer than its interval would keep it from its turn
+  } else if (list_wanted_ && !last_call_was_list_) {
     run_list();
-  } else if (create != nullptr) {
-    run_create(*create);
-  } else if (remove != nullptr) {
-    run_remove(*remove);
+  } else if (std::optional<Action> change = find_change()) {
+    run_change(std::move(*change));
+  } else if (list_wanted_) {
+    run_list();
+  } else if (writes && journal_wanted_) {
+    write_journal();
   }
+}
+
+void Fleet::write_soon() {
+  journal_wanted_ = true;
+  run_next_call();
 }
 
 void Fleet::run(std::function<void()> blocking, std::function<void()> then) {
@@ -56,154 +104,283 @@ void Fleet::run(std::function<void()> blocking, std::function<void()> then) {
                 });
 }
 
+void Fleet::write_journal() {
+  journal_wanted_ = false;
+  const std::shared_ptr<JournalPage> page = desk_.take_page();
+  run([write = desk_.writer(page)] { (void)write(); }, [this, page] { desk_.settle(*page); });
+}
+
 void Fleet::run_list() {
   list_wanted_ = false;
   last_call_was_list_ = true;
+  list_begun_at_ = now_;
   using Listed = Result<std::vector<InstanceReport>>;
   auto result = std::make_shared<std::optional<Listed>>();  // shared by the two sides of the call
-  run([&provider = provider_, result] { result->emplace(provider.list()); },
-      [this, result] { on_list(**result); });
+  const std::shared_ptr<JournalPage> page = desk_.take_page();
+  run(
+      [&provider = provider_, write = desk_.writer(page), result] {
+        (void)write();  // a broken journal doesn't keep the list from being read
+        result->emplace(provider.list());
+      },
+      [this, page, result] { on_list(*page, **result); });
 }
 
-void Fleet::run_create(Instance& instance) {
-  last_call_was_list_ = false;
-  instance.wanted = Instance::Call::none;
-  instance.created_at = now_;
-  auto result = std::make_shared<Result<void>>();
-  const std::string name = instance.name;
-  run([&provider = provider_, result, name] { *result = provider.create({name}); },
-      [this, result, name] {
-        const auto found = instances_.find(name);
-        if (result->has_value()) {
-          call_error_.clear();
-          return;
-        }
-        call_error_ = result->error().detail;
-        // The call may have worked nevertheless, so what it made, if anything, is removed by name.
-        if (found != instances_.end() && !found->second.is_ending()) {
-          lose(found->second, "create_failed", call_error_);
-        }
-      });
+bool Fleet::may_call(Call kind) const {
+  if (!desk_.is_ready() || now_ < no_changes_before_) return false;
+  switch (kind) {
+    case Call::create:
+    case Call::start:
+      return rules_.may_create && !stopping_;
+    case Call::stop:
+      return rules_.may_remove && !stopping_ && list_is_recent();
+    case Call::remove:
+      return rules_.may_remove && (stopping_ || list_is_recent());
+    case Call::none:
+      break;
+  }
+  return false;
 }
 
-void Fleet::run_remove(Instance& instance) {
-  last_call_was_list_ = false;
-  instance.wanted = Instance::Call::none;
-  instance.remove_called = true;
-  auto result = std::make_shared<Result<void>>();
-  const std::string name = instance.name;
-  run([&provider = provider_, result, name] { *result = provider.remove(name); },
-      [this, result, name] {
-        const auto found = instances_.find(name);
-        if (found == instances_.end()) return;
-        Instance& removed = found->second;
-        removed.wanted = Instance::Call::remove;
-        if (result->has_value()) {
-          removed.next_remove_at = now_ + kRemoveAgain;
-          return;
-        }
-        call_error_ = result->error().detail;
-        const double seconds = static_cast<double>(1U << std::min(removed.remove_failures++, 5U));
-        removed.next_remove_at = now_ + from_seconds(std::min(seconds, kMostRemoveRetrySeconds));
-      });
+// The kinds take turns.
+std::optional<Fleet::Action> Fleet::find_change() {
+  constexpr std::array kKinds = {Call::create, Call::start, Call::remove, Call::stop};
+  const auto last = std::find(kKinds.begin(), kKinds.end(), last_change_);
+  const size_t first = last == kKinds.end() ? 0 : static_cast<size_t>(last - kKinds.begin()) + 1;
+  for (size_t i = 0; i < kKinds.size(); ++i) {
+    const Call kind = kKinds[(first + i) % kKinds.size()];
+    if (!may_call(kind)) continue;
+    if (std::optional<Action> action = collect(kind)) return action;
+  }
+  return std::nullopt;
 }
 
-void Fleet::on_list(const Result<std::vector<InstanceReport>>& listed) {
-  if (!listed) {
-    list_error_ = listed.error().detail;
-    if (list_error_.empty()) list_error_ = std::string(to_string(listed.error().code));
-    return;
-  }
-  list_error_.clear();
-  std::unordered_set<std::string> names;
-  for (const InstanceReport& report : *listed) {
-    names.insert(report.name);
-    on_reported(report);
-  }
-  for (auto& [name, instance] : instances_) {
-    if (!names.contains(name)) on_missing(instance);
-  }
-  std::erase_if(instances_,
-                [](const auto& entry) { return entry.second.state == InstanceState::gone; });
-  if (known_) return;
-  known_ = true;
-  if (on_first_list_) on_first_list_();
+bool Fleet::is_called_again(const std::string& name) const {
+  return std::any_of(again_.begin(), again_.end(), [&](const Action& action) {
+    const std::vector<std::string>& names = action.call.names;
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
 }
 
-void Fleet::on_reported(const InstanceReport& report) {
-  const auto found = instances_.find(report.name);
-  if (found == instances_.end()) {
-    if (bears_our_name(report.name)) adopt(report);
-    return;
-  }
-  Instance& instance = found->second;
-  if (instance.wanted == Instance::Call::create) return;
-  instance.listed = true;
-  const bool is_another = !instance.id.empty() && !report.id.empty() && instance.id != report.id;
-  if (is_another && !instance.is_ending()) begin_anew(instance);
-  if (!report.id.empty()) instance.id = report.id;
-  if (instance.is_ending()) return;
-  if (report.exited) {
-    const bool gave_up_boot = !instance.admitted_at;
-    const bool was_leaving = instance.state == InstanceState::draining;
-    if (was_leaving) {
-      begin_removal(instance, InstanceState::deleting);
-    } else {
-      lose(instance, gave_up_boot ? "boot_failed" : "crashed", report.detail);
+// A call that is to be repeated as it was. While it waits for its time, no other of its kind is
+// made.
+std::optional<Fleet::Action> Fleet::collect_again(Call kind, bool& blocked) {
+  for (auto at = again_.begin(); at != again_.end();) {
+    if (at->kind != kind) {
+      ++at;
+      continue;
     }
+    if (at->next_at > now_) {
+      blocked = true;
+      return std::nullopt;
+    }
+    Action action = std::move(*at);
+    at = again_.erase(at);
+    if (is_still_wanted(action)) return action;
+  }
+  return std::nullopt;
+}
+
+bool Fleet::is_still_wanted(const Action& action) {
+  const bool makes = action.kind == Call::create || action.kind == Call::start;
+  size_t wanted = 0;
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    const InstanceState state = found->second.state;
+    if (makes ? state == InstanceState::booting
+              : found->second.is_ending() || state == InstanceState::standby) {
+      ++wanted;
+    }
+  }
+  if (!makes) return wanted > 0;
+  if (wanted == action.call.names.size()) return true;
+  // Some of them are not wanted any more: the same call can't be made, and without it nobody knows
+  // what became of the others.
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end() || found->second.state != InstanceState::booting) continue;
+    if (action.kind == Call::create) {
+      lose(found->second, "create_failed", call_error_);
+    } else {
+      found->second.wanted = Call::start;
+      found->second.request_id.clear();
+    }
+  }
+  return false;
+}
+
+// All that want the same of one zone in one call; what has a request id already goes with those
+// that have the same.
+std::optional<Fleet::Action> Fleet::collect(Call kind) {
+  bool blocked = false;
+  if (std::optional<Action> again = collect_again(kind, blocked)) return again;
+  if (blocked) return std::nullopt;
+  std::vector<Instance*> chosen;
+  for (auto& [name, instance] : instances_) {
+    if (instance.wanted != kind || instance.next_call_at > now_) continue;
+    if (!chosen.empty()) {
+      const Instance& first = *chosen.front();
+      const bool fits = instance.zone == first.zone && instance.request_id == first.request_id &&
+                        !instance.alone && !first.alone;
+      if (!fits) continue;
+    }
+    chosen.push_back(&instance);
+    if (chosen.size() == kMostNames) break;
+  }
+  if (chosen.empty()) return std::nullopt;
+  Action action;
+  action.kind = kind;
+  action.call = call_of(kind, chosen);
+  return action;
+}
+
+// Notes that the call is begun.
+InstanceCall Fleet::call_of(Call kind, const std::vector<Instance*>& instances) {
+  InstanceCall call;
+  call.zone = instances.front()->zone;
+  call.request_id = instances.front()->request_id;
+  if (call.request_id.empty()) call.request_id = new_request_id(random_);
+  for (Instance* instance : instances) {
+    call.names.push_back(instance->name);
+    instance->request_id = call.request_id;
+    instance->wanted = Call::none;
+    instance->next_call_at = now_ + kStopPatience;
+    if (kind == Call::remove) instance->remove_called = true;
+    if (kind != Call::create && kind != Call::start) continue;
+    if (!instance->adopted) instance->created_at = now_;
+    if (kind == Call::create) instance->born = wall_;
+    if (!instance->billed_since) instance->billed_since = now_;
+  }
+  return call;
+}
+
+void Fleet::run_change(Action action) {
+  last_call_was_list_ = false;
+  last_change_ = action.kind;
+  const std::shared_ptr<JournalPage> page = desk_.take_page();
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    page->intents.push_back(entry_of(found->second, intent_of(action.kind)));
+  }
+  auto result = std::make_shared<Result<void>>();
+  auto blocking = [&provider = provider_, write = desk_.writer(page), kind = action.kind,
+                   call = action.call, result] {
+    if (!write()) return;
+    *result = carry_out(provider, kind, call);
+  };
+  run(std::move(blocking), [this, page, result, action = std::move(action)]() mutable {
+    on_called(action, *page, *result);
+  });
+}
+
+void Fleet::on_called(Action& action, JournalPage& page, const Result<void>& result) {
+  desk_.settle(page);
+  if (!page.outcome) {
+    no_changes_before_ = now_ + kJournalAgain;
+    on_not_called(action);
+  } else if (result) {
+    if (failed_kind_ == action.kind) call_error_.clear();
+    on_call_succeeded(action);
+  } else {
+    failed_kind_ = action.kind;
+    call_error_ = result.error().detail;
+    if (call_error_.empty()) call_error_ = std::string(to_string(result.error().code));
+    on_call_failed(action, result.error());
+  }
+}
+
+// The journal failed: as if it had not been tried.
+void Fleet::on_not_called(const Action& action) {
+  if (action.failures > 0) {
+    again_.push_back(action);
     return;
   }
-  if (instance.address != report.address && !report.address.empty()) {
-    if (!instance.address.empty()) begin_anew(instance);
-    instance.address = report.address;
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    Instance& instance = found->second;
+    instance.next_call_at = now_;
+    if (instance.is_ending()) {
+      instance.wanted = Call::remove;
+    } else if (action.kind == Call::stop || instance.state == InstanceState::booting) {
+      instance.wanted = action.kind;
+    } else if (action.kind == Call::create) {
+      set_state(instance, InstanceState::gone);  // given up meanwhile
+      desk_.forget(name);
+    } else if (action.kind == Call::start) {
+      put_to_standby(instance);
+    }
   }
-  if (!instance.member && !instance.address.empty() && instance.state != InstanceState::draining) {
-    membership_.add(instance.address);
-    instance.member = true;
+  erase_if_gone();
+}
+
+void Fleet::on_call_succeeded(const Action& action) {
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    Instance& instance = found->second;
+    if (action.kind == Call::remove) {
+      instance.wanted = Call::remove;
+      instance.next_call_at = now_ + kRemoveAgain;
+      instance.request_id.clear();
+    }
+    instance.alone = false;
+    instance.call_failures = 0;
   }
 }
 
-// Repaired by the provider under its old name: the new incarnation has to prove itself.
-void Fleet::begin_anew(Instance& instance) {
-  leave_pool(instance);
-  if (instance.state != InstanceState::draining) instance.state = InstanceState::booting;
-  instance.before_drain = InstanceState::booting;
-  instance.created_at = now_;
-  instance.adopted = true;
-  instance.admitted_at.reset();
-  instance.down_since.reset();
-}
-
-void Fleet::adopt(const InstanceReport& report) {
-  Instance instance;
-  instance.name = report.name;
-  instance.id = report.id;
-  instance.created_at = now_;
-  instance.adopted = true;
-  instance.listed = true;
-  const auto placed = instances_.emplace(instance.name, instance).first;
-  if (stopping_ || report.exited) {
-    begin_removal(placed->second, InstanceState::failed);
+void Fleet::on_call_failed(Action& action, const Error& error) {
+  const bool is_busy = error.retry == Retry::always;
+  if (is_busy) {
+    action.next_at = now_ + retry_delay(action.failures, kMostBusySeconds);
+    ++action.failures;
+    again_.push_back(std::move(action));
     return;
   }
-  on_reported(report);
+  if (action.kind == Call::remove || action.kind == Call::stop) {
+    on_ending_call_failed(action);
+    return;
+  }
+  const Obstacle obstacle = obstacle_of(error);
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    Instance& instance = found->second;
+    if (instance.state != InstanceState::booting) continue;
+    const bool stays_off = action.kind == Call::start && obstacle != Obstacle::other;
+    if (stays_off) {
+      supply_.on_failure(instance.zone, obstacle, instance.created_at, now_);
+      put_to_standby(instance);
+      stop_billing(instance);
+    } else {
+      // The call may have worked nevertheless, so what it made, if anything, is removed by name.
+      fail_to_make(instance, obstacle, call_error_);
+    }
+  }
 }
 
-void Fleet::on_missing(Instance& instance) {
-  if (instance.wanted == Instance::Call::create) return;
-  const bool not_listed_yet = !instance.listed && now_ - instance.created_at < kListGrace;
-  if (!instance.is_ending() && not_listed_yet) return;
-  // An ending that was not asked for yet still needs its call: what a failed create made may show
-  // up late.
-  if (instance.is_ending() && !instance.remove_called && !instance.listed) return;
-  if (!instance.is_ending() && instance.state != InstanceState::draining) {
-    lose(instance, "vanished", "is no longer in the provider's list");
+// Tried again as it was, then one by one, since one bad name may spoil it for all.
+void Fleet::on_ending_call_failed(Action& action) {
+  action.next_at = now_ + retry_delay(action.failures, kMostRetrySeconds);
+  if (++action.failures < kSameCallTries) {
+    again_.push_back(std::move(action));
+    return;
   }
-  leave_pool(instance);
-  if (instance.listed) {
-    past_instance_seconds_ += std::max(0.0, to_seconds(now_ - instance.created_at));
+  for (const std::string& name : action.call.names) {
+    const auto found = instances_.find(name);
+    if (found == instances_.end()) continue;
+    Instance& instance = found->second;
+    instance.alone = true;
+    instance.request_id.clear();
+    instance.call_failures += action.failures;
+    if (action.kind == Call::stop) {
+      if (!instance.is_ending()) begin_removal(instance, InstanceState::deleting, "not_stopped");
+      continue;
+    }
+    instance.wanted = Call::remove;
+    instance.next_call_at = now_ + retry_delay(instance.call_failures, kMostRetrySeconds);
   }
-  instance.state = InstanceState::gone;
 }
 
 }  // namespace flaskscale::scaler

@@ -12,6 +12,8 @@ std::string_view to_string(InstanceState state) {
       return "ready";
     case InstanceState::draining:
       return "draining";
+    case InstanceState::standby:
+      return "standby";
     case InstanceState::deleting:
       return "deleting";
     case InstanceState::gone:
@@ -20,6 +22,14 @@ std::string_view to_string(InstanceState state) {
       return "failed";
   }
   return "unknown";
+}
+
+std::string boot_kind(std::string_view version, std::string_view zone, bool started) {
+  std::string kind(version);
+  kind += '@';
+  kind += zone;
+  if (started) kind += " started";
+  return kind;
 }
 
 }  // namespace flaskscale::scaler

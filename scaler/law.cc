@@ -2,48 +2,52 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace flaskscale::scaler {
 namespace {
 
-constexpr double kMostInstances = 1e9;
-// Scale-in looks back this many times longer than configured per boot time beyond a minute: 5 B at
-// 300 s.
+// Needs are kept this many times longer than configured per boot time beyond a minute: 5 B at 300
+// s.
 constexpr double kWindowPerBootSeconds = 1.0 / 60;
 constexpr double kYoungestReadiness = 2;  // seconds: the soonest a boot that is due may be expected
+constexpr size_t kMostChanges = 4096;     // of the planned size within that
 constexpr Duration kPlannedHorizon = std::chrono::seconds(600);  // the longest boot time
+
+// A wall clock that may be reckoned with: after 1970 and before 2500.
+bool is_known(WallTime wall) {
+  constexpr WallTime kLast = std::chrono::sys_days(std::chrono::year(2500) / 1 / 1);
+  return wall > WallTime{} && wall < kLast;
+}
 
 struct Boots {
   uint32_t planned = 0;  // those that count as capacity on its way
   uint32_t overdue = 0;
-  std::vector<double> ready_in;  // of the planned ones, ascending
+  std::span<const double> ready_in;  // of the planned ones, ascending
 };
 
 // An overdue boot counts as no capacity, so that it is replaced; only a share at a time, oldest
 // first.
-Boots judge_boots(const LawState& state, const LawSignals& signals, double boot_seconds, Time now) {
-  std::vector<Time> created = signals.boots;
-  std::sort(created.begin(), created.end());
+Boots judge_boots(LawState& state, const LawSignals& signals, double boot_seconds, Time now) {
+  std::vector<double>& expected = state.scratch;
+  expected.clear();
+  for (const Time created : signals.boots) {
+    expected.push_back(boot_seconds - to_seconds(now - created));
+  }
+  if (!std::is_sorted(expected.begin(), expected.end())) {
+    std::sort(expected.begin(), expected.end());
+  }
   const double patience = std::max(1.5 * boot_seconds, boot_seconds + 30);
   const auto most =
       std::max(1U, static_cast<uint32_t>(signals.settings.overdue_share * state.target));
   Boots boots;
-  for (const Time at : created) {
-    const double age = to_seconds(now - at);
-    if (age > patience && boots.overdue < most) {
-      ++boots.overdue;
-      continue;
-    }
-    ++boots.planned;
-    boots.ready_in.push_back(std::max(boot_seconds - age, kYoungestReadiness));
+  for (double& ready_in : expected) {
+    if (boot_seconds - ready_in > patience && boots.overdue < most) ++boots.overdue;
+    ready_in = std::max(ready_in, kYoungestReadiness);
   }
-  std::sort(boots.ready_in.begin(), boots.ready_in.end());
+  boots.ready_in = std::span<const double>(expected).subspan(boots.overdue);
+  boots.planned = static_cast<uint32_t>(boots.ready_in.size());
   return boots;
-}
-
-// The load as it is now, with the headroom that the availability asks for.
-Forecast forecast(const LawState& state, const LawSettings& settings) {
-  return {state.load.arrival_rate(), settings.headroom};
 }
 
 bool update_idle(LawState& state, const LawSignals& signals, Time now) {
@@ -62,16 +66,19 @@ bool update_idle(LawState& state, const LawSignals& signals, Time now) {
 
 void note_time(LawState& state, const LawSignals& signals, LoadWindow::Step seen, Time now) {
   if (seen == LoadWindow::Step::jumped) {
-    state.slots_needed.restart_at(now);
+    state.needed.restart_at(now);
+    state.slots_forecast.restart_at(now);
     state.backlog_need.restart_at(now);
     state.planned.clear();
     state.started = now;
     state.last_scale_in.reset();
+    state.futility.interrupt();
     if (state.last_active && *state.last_active > now) state.last_active = now;
   }
   if (!state.started) state.started = now;
   if (signals.load.coverage < 1) {
     state.covered_since.reset();
+    state.futility.interrupt();
   } else if (!state.covered_since || *state.covered_since > now) {
     state.covered_since = now;
   }
@@ -91,22 +98,44 @@ void remember_planned(LawState& state, uint32_t planned, Time now) {
   if (state.planned.empty() || state.planned.back().second != planned) {
     state.planned.emplace_back(now, planned);
   }
-  while (state.planned.size() > 1 && now - state.planned[1].first > kPlannedHorizon) {
+  while (state.planned.size() > kMostChanges ||
+         (state.planned.size() > 1 && now - state.planned[1].first > kPlannedHorizon)) {
     state.planned.pop_front();
   }
+}
+
+void look_ahead(LawState& state, const LawSignals& signals, LoadWindow::Step seen, Time now,
+                LawOutput& out) {
+  const bool is_whole = seen == LoadWindow::Step::measured && signals.load.coverage >= 1;
+  if (signals.load.coverage < 1 || seen == LoadWindow::Step::jumped) state.forecasts.interrupt();
+  ForecastInputs inputs;
+  inputs.arrival_rate = state.load.arrival_rate();
+  inputs.fast_rate = state.load.fast_rate();
+  inputs.boot_seconds = out.boot_seconds;
+  inputs.availability = signals.settings.availability;
+  inputs.initial_headroom = signals.settings.headroom;
+  if (is_known(signals.wall)) inputs.wall = signals.wall;
+  if (is_whole) {
+    inputs.arrivals = state.load.last_arrivals();
+    inputs.seconds = state.load.last_seconds();
+  }
+  out.forecast = state.forecasts.update(inputs, now);
+}
+
+NeedMemory::Rule keep_rule(const LawSettings& settings, double boot_seconds) {
+  const double window = settings.keep_window * std::max(1.0, boot_seconds * kWindowPerBootSeconds);
+  return {settings.keep_share, std::min(boot_seconds, window), window};
 }
 
 void size_the_need(LawState& state, const LawSignals& signals, const Boots& boots,
                    bool data_is_whole, Time now, LawOutput& out) {
   const LawSettings& settings = signals.settings;
   const bool queue_is_empty = signals.load.queued == 0;
-  out.forecast = forecast(state, settings);
-  out.offered_load = out.forecast.rate * out.service_time;
   // Work in flight is a floor of the load, except while requests wait: then it only says that all
   // slots are taken. Until a service time is known it is the only evidence there is.
-  if (queue_is_empty || !state.load.service_time_is_measured()) {
-    out.offered_load = std::max(out.offered_load, out.mean_in_flight);
-  }
+  const double floor = state.load.service_time_is_measured() ? state.load.calm_in_flight()
+                                                             : state.load.mean_in_flight();
+  out.offered_load = std::max(out.forecast.rate * out.service_time, floor);
   out.slots = slots_for(out.offered_load, out.forecast.headroom, settings.beta);
   out.flow_need = out.idle ? 0 : whole_instances(out.slots / settings.slots_per_instance);
 
@@ -115,32 +144,47 @@ void size_the_need(LawState& state, const LawSignals& signals, const Boots& boot
         static_cast<double>(signals.ready - std::min(signals.ready, signals.down));
     const Backlog backlog = project_backlog(
         {static_cast<double>(signals.load.queued), state.load.fast_rate(), out.arrival_rate,
-         out.service_time, serving, boots.ready_in, out.boot_seconds},
+         out.forecast.rate, out.service_time, serving, boots.ready_in, out.boot_seconds},
         settings);
     out.backlog = backlog.requests;
     out.backlog_need = backlog.need;
   }
-  uint32_t need = std::max({out.flow_need, out.backlog_need, queue_is_empty ? 0U : 1U});
+  if (signals.schedule != nullptr && is_known(signals.wall)) {
+    out.schedule_floor = state.schedule.floor(*signals.schedule, signals.wall, out.boot_seconds);
+  }
+  uint32_t need =
+      std::max({out.flow_need, out.backlog_need, out.schedule_floor, queue_is_empty ? 0U : 1U});
   if (!data_is_whole) need = std::max(need, state.need);
   out.need = std::clamp(need, settings.min, settings.max);
   state.need = out.need;
 
-  state.slots_needed.add(out.slots, now);
+  const double present = slots_for(std::max(out.arrival_rate * out.service_time, floor),
+                                   out.forecast.headroom, settings.beta);
+  state.needed.note(
+      out.idle ? 0 : whole_instances(settings.keep_factor * present / settings.slots_per_instance),
+      settings.slots_per_instance, keep_rule(settings, out.boot_seconds), now);
+  state.slots_forecast.add(out.slots, now);
   state.backlog_need.add(out.backlog_need, now);
 }
 
 void size_what_to_keep(const LawState& state, const LawSignals& signals, Time now, LawOutput& out) {
   const LawSettings& settings = signals.settings;
-  const double window =
-      settings.keep_window * std::max(1.0, out.boot_seconds * kWindowPerBootSeconds);
-  const double slots = state.slots_needed.max(from_seconds(window), now);
-  uint32_t keep = whole_instances(settings.keep_factor * slots / settings.slots_per_instance);
+  uint32_t keep = state.needed.kept(keep_rule(settings, out.boot_seconds), now);
+  const double forecast_keep =
+      std::min(settings.forecast_keep * out.boot_seconds, settings.keep_window);
+  const double slots = state.slots_forecast.max(from_seconds(forecast_keep), now);
+  keep = std::max(keep, whole_instances(slots / settings.slots_per_instance));
   const double backlog = state.backlog_need.max(from_seconds(settings.backlog_keep), now);
   keep = std::max(keep, whole_instances(backlog));
   // The last trace of a load never quite fades from the averages; the idle time is what ends it.
   if (out.idle && keep <= 1) keep = 0;
   if (!out.idle) keep = std::max(keep, 1U);
   out.keep = std::clamp(std::max(keep, out.need), settings.min, settings.max);
+}
+
+std::string_view shortage_reason(std::string_view shortage) {
+  if (shortage == "quota") return "quota";
+  return shortage == "configuration" ? "configuration" : "stockout";
 }
 
 // Why the pool may not shrink now; empty when it may.
@@ -151,12 +195,13 @@ std::string_view why_not_in(const LawState& state, const LawSignals& signals, co
     return to_seconds(now - since) < seconds;
   };
   if (!signals.freeze.empty()) return signals.freeze;
+  if (signals.deploying) return "deploy";
+  if (!signals.shortage.empty()) return shortage_reason(signals.shortage);
   if (signals.load.queued > 0) return "requests_wait";
   if (!state.covered_since) return "front_door_silent";
   if (out.keep >= out.planned) return "recent_need";
   if (younger_than(*state.started, settings.keep_window)) return "just_started";
-  if (younger_than(*state.covered_since,
-                   std::min(settings.scale_in_interval, settings.keep_window))) {
+  if (younger_than(*state.covered_since, settings.coverage_patience)) {
     return "front_door_was_silent";
   }
   if (state.last_scale_in && younger_than(*state.last_scale_in, settings.scale_in_interval)) {
@@ -165,25 +210,32 @@ std::string_view why_not_in(const LawState& state, const LawSignals& signals, co
   return {};
 }
 
+// Why so many are needed, of the reasons to grow.
+std::string_view why_needed(const LawSignals& signals, const LawOutput& out) {
+  const uint32_t by_load = std::max(out.flow_need, out.backlog_need);
+  if (by_load < out.need && out.schedule_floor >= out.need) return "schedule";
+  if (by_load < out.need && signals.settings.min >= out.need) return "below_min";
+  if (out.planned == 0 && signals.load.queued > 0) return "first_request";
+  return out.flow_need >= out.backlog_need ? "load" : "backlog";
+}
+
 void move_out(LawState& state, const LawSignals& signals, Time now, LawOutput& out) {
   const LawSettings& settings = signals.settings;
   const uint32_t before = planned_at(state, now - from_seconds(out.boot_seconds), out.planned);
   out.growth_limit = whole_instances(std::max(
       {settings.up_factor * before, before + settings.up_step, static_cast<double>(settings.min)}));
-  // A target below what is planned would be a scale-in.
-  out.target = std::max(std::min({out.need, out.growth_limit, settings.max}),
-                        std::min(out.planned, settings.max));
-  if (out.target <= out.planned) {
-    out.reason = "growth_limit";
-    return;
-  }
-  out.move = Move::out;
-  if (out.flow_need < out.need && out.backlog_need < out.need && settings.min >= out.need) {
-    out.reason = "below_min";
-  } else if (out.planned == 0 && signals.load.queued > 0) {
-    out.reason = "first_request";
+  // What was promised for its own sake is not braked.
+  const uint32_t not_futile = std::max({state.futility.most().value_or(settings.max), settings.min,
+                                        std::min(out.schedule_floor, settings.max)});
+  const uint32_t target = std::min({out.need, out.growth_limit, signals.most, not_futile});
+  if (target > out.planned) {
+    out.move = Move::out;
+    out.target = std::max(target, settings.min);
+    out.reason = why_needed(signals, out);
+  } else if (signals.most <= out.planned && !signals.shortage.empty()) {
+    out.reason = shortage_reason(signals.shortage);
   } else {
-    out.reason = out.flow_need >= out.backlog_need ? "load" : "backlog";
+    out.reason = not_futile <= out.planned ? "futile" : "growth_limit";
   }
 }
 
@@ -209,51 +261,21 @@ void move_in(LawState& state, const LawSignals& signals, Time now, LawOutput& ou
 
 }  // namespace
 
-uint32_t whole_instances(double n) {
-  if (!(n > 0)) return 0;
-  return static_cast<uint32_t>(std::ceil(std::min(n, kMostInstances)));
-}
-
-double slots_for(double offered_load, double headroom, double beta) {
-  if (!(offered_load > 0)) return 0;
-  return std::max(offered_load * headroom, offered_load + beta * std::sqrt(offered_load));
-}
-
-Backlog project_backlog(const BacklogInputs& in, const LawSettings& settings) {
-  const double per_instance = settings.slots_per_instance / in.service_time;  // requests/s
-  double waiting = in.queued;
-  double serving = in.ready;
-  double previous = 0;
-  const auto advance = [&](double until) {
-    waiting = std::max(0.0, waiting + (in.fast_rate - serving * per_instance) * (until - previous));
-    previous = until;
-  };
-  for (const double ready_in : in.boots_ready_in) {
-    if (ready_in >= in.boot_seconds) break;
-    advance(ready_in);
-    serving += 1;
-  }
-  advance(in.boot_seconds);
-
-  Backlog backlog;
-  backlog.requests =
-      std::min({waiting, in.fast_rate * settings.queue_timeout, settings.queue_capacity});
-  if (!(backlog.requests > 0)) return {};
-  const double slots = in.arrival_rate * in.service_time +
-                       backlog.requests * in.service_time / settings.drain_target;
-  backlog.need = whole_instances(slots / settings.slots_per_instance);
-  return backlog;
+bool LawState::settle() const {
+  return planned.size() <= kMostChanges &&
+         std::is_sorted(planned.begin(), planned.end(),
+                        [](const auto& a, const auto& b) { return a.first < b.first; });
 }
 
 LawOutput step(LawState& state, const LawSignals& signals, Time now) {
   const LawSettings& settings = signals.settings;
-  for (const double seconds : signals.booted) state.boots.add(seconds);
+  for (const Booted& boot : signals.booted) state.boots.add(boot);
   const LoadWindow::Step seen = state.load.add(signals.load, settings.service_time_estimate, now);
   note_time(state, signals, seen, now);
 
   LawOutput out;
-  out.boot_seconds = state.boots.q90(settings.boot_estimate);
-  out.boot_median = state.boots.median(settings.boot_estimate);
+  out.boot_seconds = state.boots.q90(signals.next_boot, settings.boot_estimate);
+  out.boot_median = state.boots.median(signals.next_boot, settings.boot_estimate);
   out.service_time = state.load.service_time();
   out.arrival_rate = state.load.arrival_rate();
   out.mean_in_flight = state.load.mean_in_flight();
@@ -263,6 +285,11 @@ LawOutput step(LawState& state, const LawSignals& signals, Time now) {
   const Boots boots = judge_boots(state, signals, out.boot_seconds, now);
   out.planned = signals.ready + boots.planned;
   out.overdue = boots.overdue;
+  state.futility.update({signals.ready, out.planned, out.queued, state.load.completion_rate(),
+                         state.load.mean_holding_time()},
+                        now);
+  out.futile = state.futility.most().has_value();
+  look_ahead(state, signals, seen, now, out);
   const bool data_is_whole = signals.load.coverage >= 1 && seen != LoadWindow::Step::jumped;
   size_the_need(state, signals, boots, data_is_whole, now, out);
   size_what_to_keep(state, signals, now, out);
@@ -274,7 +301,9 @@ LawOutput step(LawState& state, const LawSignals& signals, Time now) {
   } else if (out.planned > out.need || out.planned > settings.max) {
     move_in(state, signals, now, out);
   } else {
-    out.reason = out.need == settings.max ? "at_max" : "enough";
+    const bool is_scheduled = out.schedule_floor >= out.need && out.need > settings.min &&
+                              std::max(out.flow_need, out.backlog_need) < out.need;
+    out.reason = is_scheduled ? "schedule" : out.need == settings.max ? "at_max" : "enough";
   }
   state.target = out.target;
   state.last_step = now;

@@ -8,8 +8,8 @@ namespace {
 
 constexpr double kFastSeconds = 5;
 constexpr double kSlowSeconds = 30;
-constexpr double kWindowSeconds = 30;
-constexpr double kEnough = 20;           // completions (or dispatches) that make a mean worth using
+constexpr Duration kWindow = std::chrono::seconds(30);
+constexpr double kEnoughSamples = 20;    // completions (or dispatches) that make a mean worth using
 constexpr double kRisePerWindow = 1.25;  // of the service time while requests wait
 constexpr double kLeastServiceTime = 1e-6;
 constexpr Duration kHorizon = std::chrono::minutes(10);
@@ -28,7 +28,7 @@ bool runs_backwards(const LoadSample& before, const LoadSample& after) {
 LoadWindow::Step LoadWindow::add(const LoadSample& sample, double service_time_estimate, Time now) {
   if (!measured_) service_time_ = std::max(service_time_estimate, kLeastServiceTime);
   if (last_ && (now < last_at_ || now - last_at_ > kJump)) {
-    pieces_.clear();
+    clear_pieces();
     last_.reset();
     last_at_ = now;
     if (sample.coverage > 0) last_ = sample;
@@ -45,14 +45,38 @@ LoadWindow::Step LoadWindow::add(const LoadSample& sample, double service_time_e
   if (seconds <= 0) return Step::baseline;  // the next sample will hold these differences too
 
   const bool all_heard = sample.coverage >= 1;
-  add_rates(static_cast<double>(sample.arrivals - last_->arrivals), seconds, all_heard);
+  last_arrivals_ = static_cast<double>(sample.arrivals - last_->arrivals);
+  last_seconds_ = seconds;
+  add_rates(last_arrivals_, seconds, all_heard);
   if (all_heard) {
     add_piece(sample, seconds, now);
-    update_service_time(sample.queued == 0, seconds, now);
+    move_windows(sample.queued == 0 && last_->queued == 0, now);
+    update_service_time(sample.queued == 0, seconds);
   }
   last_ = sample;
   last_at_ = now;
   return Step::measured;
+}
+
+void LoadWindow::forget_rates() {
+  clear_pieces();
+  last_.reset();
+  fast_ = slow_ = 0;
+  mean_in_flight_ = calm_in_flight_ = completion_rate_ = mean_holding_ = 0;
+}
+
+void LoadWindow::clear_pieces() {
+  pieces_.clear();
+  totals_ = {};
+  recent_ = enough_ = calm_ = 0;
+}
+
+bool LoadWindow::settle() const {
+  return pieces_.size() <= kMaxPieces && recent_ <= pieces_.size() && enough_ <= recent_ &&
+         calm_ <= pieces_.size() && fast_ >= 0 && slow_ >= 0 && service_time_ >= 0 &&
+         mean_in_flight_ >= 0 && (!measured_ || service_time_ >= kLeastServiceTime) &&
+         std::is_sorted(pieces_.begin(), pieces_.end(),
+                        [](const Piece& a, const Piece& b) { return a.at < b.at; });
 }
 
 void LoadWindow::add_rates(double arrivals, double seconds, bool may_fall) {
@@ -66,39 +90,55 @@ void LoadWindow::add_rates(double arrivals, double seconds, bool may_fall) {
 }
 
 void LoadWindow::add_piece(const LoadSample& sample, double seconds, Time now) {
-  pieces_.push_back({now, seconds, static_cast<double>(sample.dispatched - last_->dispatched),
-                     static_cast<double>(sample.completions - last_->completions),
-                     finite_or_zero(sample.holding_seconds - last_->holding_seconds),
-                     finite_or_zero(sample.in_flight_seconds - last_->in_flight_seconds)});
-  while (now - pieces_.front().at > kHorizon || pieces_.size() > kMaxPieces) pieces_.pop_front();
+  pieces_.push_back({now, totals_});
+  totals_.seconds += seconds;
+  totals_.dispatched += static_cast<double>(sample.dispatched - last_->dispatched);
+  totals_.completions += static_cast<double>(sample.completions - last_->completions);
+  totals_.holding_seconds += finite_or_zero(sample.holding_seconds - last_->holding_seconds);
+  totals_.in_flight_seconds += finite_or_zero(sample.in_flight_seconds - last_->in_flight_seconds);
+}
+
+void LoadWindow::move_windows(bool nobody_waited, Time now) {
+  while (now - pieces_.front().at > kHorizon || pieces_.size() > kMaxPieces) {
+    pieces_.pop_front();
+    recent_ -= std::min<size_t>(recent_, 1);
+    enough_ -= std::min<size_t>(enough_, 1);
+    calm_ -= std::min<size_t>(calm_, 1);
+  }
+  while (recent_ + 1 < pieces_.size() && now - pieces_[recent_].at >= kWindow) ++recent_;
+  while (enough_ < recent_ && since(enough_ + 1).completions >= kEnoughSamples) ++enough_;
+  calm_ = nobody_waited ? std::max(calm_, recent_) : pieces_.size();
+}
+
+LoadWindow::Totals LoadWindow::since(size_t piece) const {
+  const Totals& before = pieces_[piece].before;
+  return {totals_.seconds - before.seconds, totals_.dispatched - before.dispatched,
+          totals_.completions - before.completions,
+          totals_.holding_seconds - before.holding_seconds,
+          totals_.in_flight_seconds - before.in_flight_seconds};
 }
 
 // The mean holding time of completed requests; in-flight time per dispatched request lifts it while
 // nobody waits, since long requests end late. Few dispatches beside long-lived connections would
 // make that quotient meaningless, so it needs as many of them as the mean needs completions.
-void LoadWindow::update_service_time(bool queue_is_empty, double seconds, Time now) {
-  double completions = 0, holding = 0, dispatched = 0, in_flight = 0, length = 0;
-  for (auto piece = pieces_.rbegin(); piece != pieces_.rend(); ++piece) {
-    const bool recent = to_seconds(now - piece->at) < kWindowSeconds;
-    if (!recent && completions >= kEnough) break;
-    completions += piece->completions;
-    holding += piece->holding_seconds;
-    if (!recent) continue;
-    dispatched += piece->dispatched;
-    in_flight += piece->in_flight_seconds;
-    length += piece->seconds;
-  }
-  mean_in_flight_ = length > 0 ? in_flight / length : 0;
+void LoadWindow::update_service_time(bool queue_is_empty, double seconds) {
+  const Totals window = since(recent_);
+  const Totals ended = since(enough_);
+  const Totals calm = calm_ < pieces_.size() ? since(calm_) : Totals{};
+  mean_in_flight_ = window.seconds > 0 ? window.in_flight_seconds / window.seconds : 0;
+  if (calm.seconds > 0) calm_in_flight_ = calm.in_flight_seconds / calm.seconds;
+  completion_rate_ = window.seconds > 0 ? window.completions / window.seconds : 0;
+  mean_holding_ = window.completions > 0 ? window.holding_seconds / window.completions : 0;
 
   std::optional<double> candidate;
-  if (completions >= kEnough) candidate = holding / completions;
-  if (queue_is_empty && dispatched >= kEnough) {
-    candidate = std::max(candidate.value_or(0), in_flight / dispatched);
+  if (ended.completions >= kEnoughSamples) candidate = ended.holding_seconds / ended.completions;
+  if (queue_is_empty && window.dispatched >= kEnoughSamples) {
+    candidate = std::max(candidate.value_or(0), window.in_flight_seconds / window.dispatched);
   }
   if (!candidate) return;
   // A backend that stalls must not buy machines: while requests wait the estimate rises slowly.
   if (measured_ && !queue_is_empty) {
-    const double most = service_time_ * std::pow(kRisePerWindow, seconds / kWindowSeconds);
+    const double most = service_time_ * std::pow(kRisePerWindow, seconds / to_seconds(kWindow));
     candidate = std::min(*candidate, most);
   }
   service_time_ = std::max(*candidate, kLeastServiceTime);

@@ -28,6 +28,23 @@ class SlidingMax {
     }
   }
 
+  // Merges the older of more than `most` values into fewer, erring to the large side.
+  void thin(size_t most) {
+    while (values_.size() > most) {
+      const size_t half = values_.size() / 2;
+      std::deque<std::pair<Time, double>> thinned;
+      for (size_t i = 0; i < values_.size(); ++i) {
+        const bool is_merged = i < half && i % 2 == 1;
+        if (is_merged) {
+          thinned.back().first = values_[i].first;
+        } else {
+          thinned.push_back(values_[i]);
+        }
+      }
+      values_.swap(thinned);
+    }
+  }
+
   // 0 when nothing was added within the window.
   double max(Duration window, Time now) const {
     const auto first = std::lower_bound(
@@ -41,6 +58,18 @@ class SlidingMax {
     if (values_.empty()) return;
     const double largest = values_.front().second;
     values_.assign(1, {now, largest});
+  }
+
+  template <typename Visitor>
+  void visit(Visitor& visitor) {
+    visitor.field("values", values_);
+  }
+  bool settle() const {
+    return values_.size() <= kMost + 1 &&
+           std::is_sorted(values_.begin(), values_.end(),
+                          [](const auto& a, const auto& b) { return a.first < b.first; }) &&
+           std::is_sorted(values_.begin(), values_.end(),
+                          [](const auto& a, const auto& b) { return a.second > b.second; });
   }
 
  private:

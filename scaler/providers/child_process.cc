@@ -24,23 +24,12 @@ constexpr int kReport = 4;
 constexpr int kFirstFree = 5;
 constexpr int kSafeBase = 64;
 
-struct Pipe {
-  FileDescriptor read;
-  FileDescriptor write;
-};
-
 // A pair of sockets, since writing to one whose reader has died can be kept from raising SIGPIPE.
 Result<Pipe> make_channel() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return error_from_errno(errno, "socket pair for a new instance");
   }
-  return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
-}
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return error_from_errno(errno, "pipe for a new instance");
   return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
@@ -59,8 +48,9 @@ struct Prepared {
   char* const* arguments;
   char* const* environment;
   const char* directory;  // null: stays
-  int null_input;
+  int input;
   int output;
+  int error;
   int go;
   int report;
 };
@@ -82,11 +72,12 @@ void close_from(unsigned first) {
   // First out of the way of the numbers they are going to have, then onto them.
   const int go = fcntl(prepared.go, F_DUPFD_CLOEXEC, kSafeBase);
   const int report = fcntl(prepared.report, F_DUPFD_CLOEXEC, kSafeBase);
-  const int input = fcntl(prepared.null_input, F_DUPFD_CLOEXEC, kSafeBase);
+  const int input = fcntl(prepared.input, F_DUPFD_CLOEXEC, kSafeBase);
   const int output = fcntl(prepared.output, F_DUPFD_CLOEXEC, kSafeBase);
-  if (go < 0 || report < 0 || input < 0 || output < 0) fail(prepared.report);
+  const int error = fcntl(prepared.error, F_DUPFD_CLOEXEC, kSafeBase);
+  if (go < 0 || report < 0 || input < 0 || output < 0 || error < 0) fail(prepared.report);
   if (dup3(go, kGo, O_CLOEXEC) < 0 || dup3(report, kReport, O_CLOEXEC) < 0) fail(report);
-  if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) fail(kReport);
+  if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0) fail(kReport);
   close_from(kFirstFree);
 
   for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
@@ -140,16 +131,20 @@ Result<ProcessIdentity> start_child(
     const ChildSpec& spec, const std::function<Result<void>(const ProcessIdentity&)>& announce) {
   Result<Pipe> go = make_channel();
   if (!go) return go.error();
-  Result<Pipe> report = make_pipe();
+  Result<Pipe> report = make_pipe("pipe for a new instance");
   if (!report) return report.error();
-  const FileDescriptor null_input(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null_input) return error_from_errno(errno, "open /dev/null");
+  FileDescriptor null_input;
+  if (spec.input < 0) {
+    null_input.reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!null_input) return error_from_errno(errno, "open /dev/null");
+  }
   const std::vector<char*> arguments = pointers(spec.arguments);
   const std::vector<char*> environment = pointers(spec.environment);
-  const pid_t pid =
-      fork_quietly({spec.path.c_str(), arguments.data(), environment.data(),
-                    spec.directory.empty() ? nullptr : spec.directory.c_str(), null_input.number(),
-                    spec.output, go->read.number(), report->write.number()});
+  const pid_t pid = fork_quietly({spec.path.c_str(), arguments.data(), environment.data(),
+                                  spec.directory.empty() ? nullptr : spec.directory.c_str(),
+                                  spec.input < 0 ? null_input.number() : spec.input, spec.output,
+                                  spec.error < 0 ? spec.output : spec.error, go->read.number(),
+                                  report->write.number()});
   if (pid < 0) return error_from_errno(errno, "fork for " + spec.arguments[0]);
   report->write.reset();
   go->read.reset();

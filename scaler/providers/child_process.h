@@ -17,10 +17,13 @@ struct ChildSpec {
   std::vector<std::string> arguments;    // the first is the program's name
   std::vector<std::string> environment;  // "NAME=value"
   std::string directory;                 // empty: stays
-  int output = -1;                       // standard output and error; borrowed
+  // Borrowed descriptors.
+  int input = -1;   // standard input; -1: empty
+  int output = -1;  // standard output
+  int error = -1;   // standard error; -1: where the output goes
 };
 
-// Leads its own session and process group, standard input is empty, all other descriptors are
+// Leads its own session and process group, all other descriptors are
 // closed, signals are as in a fresh program. `announce` is called with the child's identity before
 // the program begins; if it fails, or if this process dies before it returns, the program never
 // begins. Errors name the command. Any thread; blocks until the program has begun.

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kLowest = 10000;
 constexpr uint32_t kLeastRoom = 1000;
-constexpr int kTries = 200;
+constexpr int kPortTries = 200;
 
 // Binds and lets go. `port` 0: any. Returns the port, or 0.
 uint16_t try_port(uint16_t port) {
@@ -43,7 +43,7 @@ uint32_t lowest_ephemeral() {
 Result<uint16_t> find_free_port(const std::set<uint16_t>& taken, Random& random) {
   const uint32_t limit = lowest_ephemeral();
   const bool has_room = limit >= kLowest + kLeastRoom && limit <= 65536;
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < kPortTries; ++i) {
     const auto wanted =
         static_cast<uint16_t>(has_room ? kLowest + random.below(limit - kLowest) : 0);
     const uint16_t port = try_port(wanted);

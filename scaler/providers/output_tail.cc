@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kMostPerPoll = 1U << 20U;
 constexpr uint64_t kEmptiedBeyond = 1U << 20U;
 constexpr uint64_t kCutBeyond = 64U << 20U;
-constexpr size_t kLongestLine = 8192;
+constexpr size_t kLongestTailLine = 8192;
 
 }  // namespace
 
@@ -72,7 +72,7 @@ void OutputTail::take(const char* data, uint64_t size) {
     const auto code = static_cast<unsigned char>(c);
     const bool plain = (code >= 0x20 && code != 0x7f) || c == '\t';
     if (c != '\r') line_ += plain ? c : '?';
-    if (line_.size() >= kLongestLine) log_line();
+    if (line_.size() >= kLongestTailLine) log_line();
   }
 }
 

@@ -8,59 +8,41 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <string_view>
 #include <thread>
 
+#include "scaler/providers/child_environment.h"
 #include "scaler/providers/child_process.h"
 #include "scaler/providers/file_descriptor.h"
 #include "scaler/providers/free_port.h"
+#include "scaler/providers/placeholders.h"
 
 namespace flaskscale::scaler {
 namespace {
 
-constexpr size_t kLongestName = 63;
+constexpr size_t kLongestProcessName = 63;
 constexpr int kKillPolls = 100;
 constexpr auto kKillPollInterval = std::chrono::milliseconds(10);
-constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 bool is_fit_for_a_file(const std::string& name) {
-  return !name.empty() && name.size() <= kLongestName &&
+  return !name.empty() && name.size() <= kLongestProcessName &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
 }
 
-std::string search_path(const ProcessSettings& settings) {
-  const auto configured = settings.environment.find("PATH");
-  if (configured != settings.environment.end()) return configured->second;
-  const char* inherited = std::getenv("PATH");
-  return inherited == nullptr ? kDefaultPath : inherited;
+std::map<std::string, std::string> placeholders(const std::string& name, uint16_t port) {
+  const std::string digits = std::to_string(port);
+  return {
+      {"address", "127.0.0.1:" + digits}, {"host", "127.0.0.1"}, {"port", digits}, {"name", name}};
 }
 
-// What a service manager told this program is not for its children.
-bool is_private(std::string_view variable) {
-  for (const std::string_view name : {"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=",
-                                      "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID="}) {
-    if (variable.starts_with(name)) return true;
-  }
-  return false;
-}
-
-std::vector<std::string> make_environment(const ProcessSettings& settings, const std::string& name,
-                                          uint16_t port) {
+std::vector<std::string> make_environment(const ProcessSettings& settings,
+                                          const std::map<std::string, std::string>& values) {
   std::map<std::string, std::string> own;
-  for (const auto& [key, value] : settings.environment) own[key] = fill_in(value, name, port);
-  own["PORT"] = std::to_string(port);
-  own["FLASKSCALE_INSTANCE"] = name;
-  std::vector<std::string> variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view variable = *entry;
-    const std::string key(variable.substr(0, variable.find('=')));
-    if (!is_private(variable) && !own.contains(key)) variables.emplace_back(variable);
-  }
-  for (const auto& [key, value] : own) variables.push_back(key + "=" + value);
-  return variables;
+  for (const auto& [key, value] : settings.environment) own[key] = fill_in(value, values);
+  own["PORT"] = values.at("port");
+  own["FLASKSCALE_INSTANCE"] = values.at("name");
+  return child_environment(own);
 }
 
 }  // namespace
@@ -97,7 +79,7 @@ Result<void> ProcessProvider::check() {
                       where + "directory " + wanted.directory + " of its instances does not exist");
   }
   const Result<std::string> command =
-      find_command(wanted.command[0], wanted.directory, search_path(wanted));
+      find_command(wanted.command[0], wanted.directory, search_path(wanted.environment));
   if (!command) return make_error(command.error().code, where + command.error().detail);
   if (const Result<void> opened = state_.open(); !opened) {
     return make_error(opened.error().code, where + opened.error().detail);
@@ -151,25 +133,28 @@ std::set<uint16_t> ProcessProvider::ports_in_use() const {
   return ports;
 }
 
-Result<void> ProcessProvider::create(const InstanceSpec& spec) {
-  if (!is_fit_for_a_file(spec.name)) {
-    return make_error(ErrorCode::invalid_argument,
-                      "\"" + spec.name + "\" is no name of an instance");
+Result<void> ProcessProvider::create(const InstanceCall& call) {
+  for (const std::string& name : call.names) {
+    if (is_fit_for_a_file(name)) continue;
+    return make_error(ErrorCode::invalid_argument, "\"" + name + "\" is no name of an instance");
   }
   if (Result<void> recovered = recover(); !recovered) return recovered;
-  if (children_.contains(spec.name)) return {};
   const ProcessSettings wanted = settings();
   if (wanted.command.empty()) {
     return make_error(ErrorCode::invalid_argument, "the process provider has no command");
   }
-  return start(spec.name, wanted);
+  for (const std::string& name : call.names) {
+    if (children_.contains(name)) continue;
+    if (Result<void> started = start_one(name, wanted); !started) return started;
+  }
+  return {};
 }
 
-Result<void> ProcessProvider::start(const std::string& name, const ProcessSettings& wanted) {
+Result<void> ProcessProvider::start_one(const std::string& name, const ProcessSettings& wanted) {
   const Result<uint16_t> port = find_free_port(ports_in_use(), random_);
   if (!port) return port.error();
   const Result<std::string> path =
-      find_command(wanted.command[0], wanted.directory, search_path(wanted));
+      find_command(wanted.command[0], wanted.directory, search_path(wanted.environment));
   if (!path) return path.error();
 
   Child child;
@@ -184,9 +169,9 @@ Result<void> ProcessProvider::start(const std::string& name, const ProcessSettin
 
   ChildSpec spec;
   spec.path = *path;
-  for (const std::string& word : wanted.command)
-    spec.arguments.push_back(fill_in(word, name, *port));
-  spec.environment = make_environment(wanted, name, *port);
+  const std::map<std::string, std::string> values = placeholders(name, *port);
+  for (const std::string& word : wanted.command) spec.arguments.push_back(fill_in(word, values));
+  spec.environment = make_environment(wanted, values);
   spec.directory = wanted.directory;
   spec.output = output.number();
   const Result<ProcessIdentity> started =
@@ -246,13 +231,15 @@ bool ProcessProvider::keep_house(Child& child) {
   return child.killed || !group_has_others(child.record.process);
 }
 
-Result<void> ProcessProvider::remove(const std::string& name) {
+Result<void> ProcessProvider::remove(const InstanceCall& call) {
   if (Result<void> recovered = recover(); !recovered) return recovered;
-  const auto found = children_.find(name);
-  if (found == children_.end()) return {};
-  Child& child = found->second;
-  child.removed = true;
-  if (!child.kill_at) begin_end(child);
+  for (const std::string& name : call.names) {
+    const auto found = children_.find(name);
+    if (found == children_.end()) continue;
+    Child& child = found->second;
+    child.removed = true;
+    if (!child.kill_at) begin_end(child);
+  }
   return {};
 }
 

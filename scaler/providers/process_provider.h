@@ -40,9 +40,9 @@ class ProcessProvider final : public Provider {
   // a second at most.
   void kill_all();
 
-  Result<void> create(const InstanceSpec& spec) override;
+  Result<void> create(const InstanceCall& call) override;
   Result<std::vector<InstanceReport>> list() override;
-  Result<void> remove(const std::string& name) override;
+  Result<void> remove(const InstanceCall& call) override;
 
  private:
   struct Child {
@@ -59,7 +59,7 @@ class ProcessProvider final : public Provider {
   ProcessSettings settings() const;
   Result<void> recover();
   void take_over(const ProcessRecord& record, const std::string& wanted_fingerprint);
-  Result<void> start(const std::string& name, const ProcessSettings& settings);
+  Result<void> start_one(const std::string& name, const ProcessSettings& settings);
   void begin_end(Child& child);
   bool keep_house(Child& child);
   static void signal_group(const Child& child, int number);

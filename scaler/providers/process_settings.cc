@@ -1,8 +1,6 @@
 #include "scaler/providers/process_settings.h"
 
-#include <array>
 #include <string_view>
-#include <utility>
 
 namespace flaskscale::scaler {
 namespace {
@@ -32,32 +30,6 @@ std::string fingerprint(const ProcessSettings& settings) {
   for (int shift = 60; shift >= 0; shift -= 4)
     text += kDigits[(hash >> static_cast<unsigned>(shift)) & 15U];
   return text;
-}
-
-std::string fill_in(const std::string& text, const std::string& name, uint16_t port) {
-  const std::string digits = std::to_string(port);
-  const std::array<std::pair<std::string_view, std::string>, 4> values = {{
-      {"{address}", "127.0.0.1:" + digits},
-      {"{host}", "127.0.0.1"},
-      {"{port}", digits},
-      {"{name}", name},
-  }};
-  std::string filled;
-  for (size_t at = 0; at < text.size();) {
-    size_t taken = 0;
-    for (const auto& [placeholder, value] : values) {
-      if (text.compare(at, placeholder.size(), placeholder) != 0) continue;
-      filled += value;
-      taken = placeholder.size();
-      break;
-    }
-    if (taken == 0) {
-      filled += text[at];
-      taken = 1;
-    }
-    at += taken;
-  }
-  return filled;
 }
 
 }  // namespace flaskscale::scaler

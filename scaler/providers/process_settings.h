@@ -25,7 +25,4 @@ struct ProcessSettings {
 // Equal for settings whose instances are interchangeable: command, directory and environment.
 std::string fingerprint(const ProcessSettings& settings);
 
-// `text` with its placeholders replaced.
-std::string fill_in(const std::string& text, const std::string& name, uint16_t port);
-
 }  // namespace flaskscale::scaler

@@ -52,19 +52,6 @@ std::optional<ProcessRecord> parse(const std::string& text) {
   return record;
 }
 
-Result<void> write_whole(const std::string& path, const std::string& text) {
-  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return error_from_errno(errno, "write " + path);
-  size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t n = ::write(file.number(), text.data() + written, text.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return error_from_errno(errno, "write " + path);
-    written += static_cast<size_t>(n);
-  }
-  return {};
-}
-
 }  // namespace
 
 ProcessStateDir::ProcessStateDir(const std::string& state_dir, const std::string& pool)
@@ -102,9 +89,9 @@ Result<void> ProcessStateDir::write(const ProcessRecord& record) const {
                      {"ending", record.ending}};
   const std::string path = record_path(record.name);
   const std::string fresh = path + ".new";
-  if (Result<void> written = write_whole(fresh, json.dump() + "\n"); !written) return written;
-  if (std::rename(fresh.c_str(), path.c_str()) != 0)
-    return error_from_errno(errno, "write " + path);
+  const std::string what = "state_dir: write " + path;
+  if (auto written = write_file(fresh, json.dump() + "\n", what); !written) return written.error();
+  if (std::rename(fresh.c_str(), path.c_str()) != 0) return error_from_errno(errno, what);
   return {};
 }
 

@@ -17,7 +17,8 @@ namespace {
 class Plant {
  public:
   explicit Plant(const Policy& policy)
-      : policy_(policy), scaler_("demo", policy, provider, executor, membership, random_) {
+      : policy_(policy),
+        scaler_("demo", policy, {provider, executor, membership, random_, nullptr, nullptr}) {
     membership.answers = false;
   }
 
@@ -30,7 +31,7 @@ class Plant {
     }
     boot(boot_seconds);
     spread();
-    scaler_.tick(load, now_);
+    scaler_.tick(load, now_, WallTime{});
     sizes.push_back(scaler_.status(now_).desired);
   }
 

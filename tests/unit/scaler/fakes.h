@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "scaler/executor.h"
+#include "scaler/journal.h"
 #include "scaler/membership.h"
 #include "scaler/provider.h"
 
@@ -46,14 +48,16 @@ class FakeExecutor : public BlockingExecutor {
 
 class FakeProvider : public Provider {
  public:
-  Result<void> create(const InstanceSpec& spec) override {
+  Result<void> create(const InstanceCall& call) override {
     calls.push_back("create");
     if (create_fails) return make_error(ErrorCode::unavailable, "no capacity");
-    InstanceReport report;
-    report.name = spec.name;
-    report.address = "10.0.0." + std::to_string(++made) + ":80";
-    report.running = true;
-    there.emplace(spec.name, report);
+    for (const std::string& name : call.names) {
+      InstanceReport report;
+      report.name = name;
+      report.address = "10.0.0." + std::to_string(++made) + ":80";
+      report.running = true;
+      there.emplace(name, report);
+    }
     return {};
   }
   Result<std::vector<InstanceReport>> list() override {
@@ -62,12 +66,22 @@ class FakeProvider : public Provider {
     for (const auto& [name, report] : there) reports.push_back(report);
     return reports;
   }
-  Result<void> remove(const std::string& name) override {
+  Result<void> remove(const InstanceCall& call) override {
     calls.push_back("remove");
     if (remove_fails) return make_error(ErrorCode::unavailable, "the cloud is down");
-    on_remove(name);
-    there.erase(name);
+    for (const std::string& name : call.names) {
+      on_remove(name);
+      there.erase(name);
+    }
     return {};
+  }
+  void put(const std::string& name, const std::string& id, const std::string& address) {
+    InstanceReport report;
+    report.name = name;
+    report.id = id;
+    report.address = address;
+    report.running = true;
+    there[name] = report;
   }
   size_t count(const std::string& call) const {
     return static_cast<size_t>(std::count(calls.begin(), calls.end(), call));
@@ -80,6 +94,40 @@ class FakeProvider : public Provider {
   bool list_fails = false;
   bool remove_fails = false;
   int made = 0;
+};
+
+class MemoryJournal : public Journal {
+ public:
+  Result<void> intend(const std::string&, const std::vector<JournalEntry>& entries) override {
+    if (fails) return make_error(ErrorCode::io_error, "the disk is full");
+    for (JournalEntry entry : entries) {
+      const auto known = rows.find(entry.instance);
+      if (known != rows.end()) entry.created_at = known->second.created_at;
+      rows.insert_or_assign(entry.instance, entry);
+    }
+    return {};
+  }
+  Result<void> forget(const std::string&, const std::vector<std::string>& names) override {
+    if (fails) return make_error(ErrorCode::io_error, "the disk is full");
+    for (const std::string& name : names) rows.erase(name);
+    return {};
+  }
+  Result<std::vector<JournalEntry>> entries(const std::string&) override {
+    if (fails) return make_error(ErrorCode::io_error, "the disk is full");
+    std::vector<JournalEntry> all;
+    for (const auto& [name, entry] : rows) all.push_back(entry);
+    return all;
+  }
+  Result<void> keep_memory(const std::string&, const std::string& text) override {
+    if (fails) return make_error(ErrorCode::io_error, "the disk is full");
+    kept = text;
+    return {};
+  }
+  Result<std::optional<std::string>> memory(const std::string&) override { return kept; }
+
+  std::map<std::string, JournalEntry> rows;
+  std::optional<std::string> kept;
+  bool fails = false;
 };
 
 class FakeMembership : public Membership {

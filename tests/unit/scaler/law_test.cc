@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "scaler/policy.h"
 
@@ -50,9 +51,30 @@ TEST(LawVectors, GiveTheBacklogNeed) {
   settings.slots_per_instance = 10;
   settings.queue_timeout = 30;
   settings.queue_capacity = 1e9;
+  settings.drain_target = 10;  // which the vectors were published with
 
   for (const BacklogVector& v : vectors) {
-    const Backlog backlog = project_backlog({v.queued, 1000, 1000, 0.2, v.ready, {}, 75}, settings);
+    const Backlog backlog =
+        project_backlog({v.queued, 1000, 1000, 0, 0.2, v.ready, {}, 75}, settings);
+    EXPECT_DOUBLE_EQ(backlog.requests, v.backlog) << v.ready << " " << v.queued;
+    EXPECT_EQ(backlog.need, v.instances) << v.ready << " " << v.queued;
+  }
+}
+
+// The default drain target is 3 s: over five seeds of a fivefold step and of a tenfold spike it
+// answers more requests in time than 10 s, for no more instance-hours, since what it asks for
+// beyond the flow is let go of as soon as nobody waits.
+TEST(LawVectors, AskForMoreAtTheDefaultDrainTarget) {
+  const BacklogVector vectors[] = {
+      {6, 0, 30000, 220}, {6, 30000, 30000, 220}, {30, 2000, 0, 0}, {21, 5000, 1250, 29}};
+  LawSettings settings;
+  settings.slots_per_instance = 10;
+  settings.queue_capacity = 1e9;
+  ASSERT_EQ(settings.drain_target, 3);
+
+  for (const BacklogVector& v : vectors) {
+    const Backlog backlog =
+        project_backlog({v.queued, 1000, 1000, 0, 0.2, v.ready, {}, 75}, settings);
     EXPECT_DOUBLE_EQ(backlog.requests, v.backlog) << v.ready << " " << v.queued;
     EXPECT_EQ(backlog.need, v.instances) << v.ready << " " << v.queued;
   }
@@ -62,11 +84,14 @@ TEST(LawVectors, CountBootsThatComeInTime) {
   LawSettings settings;
   settings.slots_per_instance = 10;
   settings.queue_capacity = 1e9;
-  BacklogInputs inputs{0, 1000, 1000, 0.2, 6, {}, 75};
+  settings.drain_target = 10;
+  BacklogInputs inputs{0, 1000, 1000, 0, 0.2, 6, {}, 75};
 
-  inputs.boots_ready_in.assign(30, 2);
+  const std::vector<double> soon(30, 2);
+  inputs.boots_ready_in = soon;
   EXPECT_EQ(project_backlog(inputs, settings).need, 0U);
-  inputs.boots_ready_in.assign(30, 75);
+  const std::vector<double> too_late(30, 75);
+  inputs.boots_ready_in = too_late;
   EXPECT_EQ(project_backlog(inputs, settings).need, 80U);
 }
 
@@ -159,18 +184,68 @@ TEST(Law, GrowsAtOnceWithTheLoadAndShrinksAfterTheWindow) {
   EXPECT_EQ(bench.signals_.ready, 1U);
 }
 
-TEST(Law, DefaultsWaitFiveMinutesBeforeShrinking) {
+TEST(Law, KeepsWhatWasNeededLongForFiveMinutes) {
   Policy policy = demo_policy();
   policy.scale_in_window = std::chrono::minutes(5);
   policy.scale_in_interval = std::chrono::minutes(1);
   Bench bench(policy);
-  bench.run(50, 0.2, 400);
+  bench.run(50, 0.2, 1200);
   const uint32_t high = bench.signals_.ready;
 
   bench.run(0, 0.2, 290);
   EXPECT_EQ(bench.signals_.ready, high);
   bench.run(0, 0.2, 2000);
   EXPECT_EQ(bench.signals_.ready, 1U);
+}
+
+TEST(Law, KeepsWhatWasNeededBrieflyForHalfAsLong) {
+  Policy policy = demo_policy();
+  policy.scale_in_window = std::chrono::minutes(5);
+  Bench bench(policy);
+  bench.run(2, 0.2, 600);
+  bench.run(50, 0.2, 120);
+  const uint32_t high = bench.signals_.ready;
+
+  bench.run(2, 0.2, 50);
+  EXPECT_EQ(bench.signals_.ready, high);
+  bench.run(2, 0.2, 130);
+  EXPECT_LT(bench.signals_.ready, high);
+}
+
+TEST(Law, CountsOnlyWorkInFlightThatNobodyWaitsBehind) {
+  Bench bench(demo_policy());
+  bench.run(10, 0.2, 60);
+  bench.signals_.load.queued = 100;
+  const LawOutput before = bench.outputs_.back();
+  for (int i = 0; i < 20; ++i) {  // all slots are taken while the queue is served
+    bench.signals_.load.dispatched += 140;
+    bench.signals_.load.completions += 140;
+    bench.signals_.load.holding_seconds += 28;
+    bench.signals_.load.in_flight_seconds += 28;
+    bench.run(10, 0.2, 1);
+  }
+
+  bench.signals_.load.queued = 0;
+  const LawOutput after = bench.run(10, 0.2, 2);
+
+  EXPECT_LE(after.flow_need, before.flow_need + 1);
+  EXPECT_GT(after.mean_in_flight, 15);
+}
+
+TEST(Law, GrowsForLongRequestsThatTakeAllSlotsThoughOthersWait) {
+  Bench bench(demo_policy());
+  bench.signals_.load.in_flight = 16;
+  for (int i = 0; i < 60; ++i) {
+    bench.signals_.load.in_flight_seconds += 16;
+    bench.run(1, 0.2, 1);
+  }
+  bench.acts_ = false;
+  bench.signals_.ready = 4;
+  bench.signals_.load.queued = 1;
+
+  const LawOutput out = bench.run(1, 0.2, 1);
+
+  EXPECT_GT(out.target, 4U);
 }
 
 TEST(Law, HoldsSizeAtConstantLoad) {
@@ -232,10 +307,12 @@ TEST(Law, NeverShrinksWhileRequestsWait) {
   bench.run(50, 0.2, 60);
   bench.signals_.load.queued = 1;
 
+  bench.signals_.ready = 8;
+
   const LawOutput out = bench.run(1, 0.2, 300);
 
   EXPECT_EQ(out.reason, "requests_wait");
-  EXPECT_EQ(bench.signals_.ready, 5U);
+  EXPECT_EQ(bench.signals_.ready, 8U);
 }
 
 TEST(Law, NeverShrinksOrForgetsWhileAFrontDoorIsSilent) {
@@ -275,7 +352,7 @@ TEST(Law, LimitsGrowthWithinOneBootTime) {
   const LawOutput out = bench.run(5000, 0.2, 4);
 
   EXPECT_EQ(bench.signals_.ready, out.growth_limit);
-  EXPECT_LE(bench.signals_.ready, 10 * 2U);
+  EXPECT_LE(bench.signals_.ready, 20 * 2U);
 }
 
 TEST(Law, ObeysALoweredMaximumAtOnce) {

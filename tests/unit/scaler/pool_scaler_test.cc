@@ -27,7 +27,8 @@ class PoolScalerTest : public ::testing::Test {
   PoolScalerTest() { restart(); }
 
   void restart() {
-    scaler = std::make_unique<PoolScaler>("shop", policy, provider, executor, membership, random);
+    scaler = std::make_unique<PoolScaler>(
+        "shop", policy, PoolScalerParts{provider, executor, membership, random, nullptr, nullptr});
   }
   void tick(double rate = 0, double service_time = 0.2) {
     const auto arrivals = static_cast<uint64_t>(rate);
@@ -37,10 +38,13 @@ class PoolScalerTest : public ::testing::Test {
     load.holding_seconds += rate * service_time;
     load.in_flight_seconds += rate * service_time;
     now += std::chrono::seconds(1);
-    scaler->tick(load, now);
+    scaler->tick(load, now, wall());
   }
   void ticks(int count, double rate = 0) {
     for (int i = 0; i < count; ++i) tick(rate);
+  }
+  WallTime wall() const {
+    return WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()));
   }
   size_t in_state(InstanceState state) const {
     const ScalerStatus status = scaler->status(now);
@@ -91,8 +95,7 @@ TEST_F(PoolScalerTest, FollowsTheLoadOutAndIn) {
 
 TEST_F(PoolScalerTest, AdoptsWhatIsThereBeforeItCreates) {
   for (const char* name : {"shop-abc123", "shop-abc124", "shop-b-abc12", "other-abc123"}) {
-    provider.there[name] = {name, "1",   "10.1.0." + std::to_string(provider.there.size()) + ":80",
-                            true, false, ""};
+    provider.put(name, "1", "10.1.0." + std::to_string(provider.there.size()) + ":80");
   }
 
   ticks(3);
@@ -279,7 +282,7 @@ TEST_F(PoolScalerTest, CountsACreateUnderWayAsPlanned) {
 
 TEST_F(PoolScalerTest, ObservesWithoutAnyCall) {
   policy.mode = Mode::observe;
-  provider.there["shop-abc123"] = {"shop-abc123", "1", "10.1.0.1:80", true, false, ""};
+  provider.put("shop-abc123", "1", "10.1.0.1:80");
   restart();
 
   ticks(30, 50);
@@ -390,7 +393,7 @@ TEST_F(PoolScalerTest, HoldsRequestsOfAnEmptyPoolAndWakesIt) {
 
   load.queued = 1;
   load.arrivals += 1;
-  scaler->tick(load, now + std::chrono::milliseconds(3));
+  scaler->tick(load, now + std::chrono::milliseconds(3), wall());
 
   EXPECT_EQ(provider.count("create"), 1U);
   EXPECT_EQ(last().reason, "first_request");

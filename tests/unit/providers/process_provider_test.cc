@@ -29,6 +29,12 @@ constexpr const char* kServer =
     "print('serving', os.environ['FLASKSCALE_INSTANCE'], flush=True)\n"
     "while True: s.accept()[0].close()\n";
 
+InstanceCall call(const std::string& name) {
+  InstanceCall call;
+  call.names = {name};
+  return call;
+}
+
 bool accepts(const std::string& address) {
   const auto port = static_cast<uint16_t>(std::stoi(address.substr(address.find(':') + 1)));
   const FileDescriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -111,9 +117,9 @@ class ProcessProviderTest : public ::testing::Test {
 
 TEST_F(ProcessProviderTest, StartsAServerOnItsOwnPortAndPassesItsOutputOn) {
   ASSERT_TRUE(provider->check().has_value());
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
-  ASSERT_TRUE(provider->create({"demo-b"}).has_value());
-  ASSERT_TRUE(provider->create({"demo-b"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
+  ASSERT_TRUE(provider->create(call("demo-b")).has_value());
+  ASSERT_TRUE(provider->create(call("demo-b")).has_value());
 
   const auto reports = list();
   ASSERT_EQ(reports.size(), 2U);
@@ -123,20 +129,20 @@ TEST_F(ProcessProviderTest, StartsAServerOnItsOwnPortAndPassesItsOutputOn) {
       [](const auto& all) { return accepts(all[0].address) && accepts(all[1].address); }));
   EXPECT_TRUE(eventually_logged("[demo-a] serving demo-a"));
 
-  ASSERT_TRUE(provider->remove("demo-a").has_value());
-  ASSERT_TRUE(provider->remove("demo-b").has_value());
+  ASSERT_TRUE(provider->remove(call("demo-a")).has_value());
+  ASSERT_TRUE(provider->remove(call("demo-b")).has_value());
   EXPECT_TRUE(eventually_gone());
   EXPECT_EQ(files(), 0U);
-  EXPECT_TRUE(provider->remove("demo-a").has_value());
+  EXPECT_TRUE(provider->remove(call("demo-a")).has_value());
 }
 
 TEST_F(ProcessProviderTest, KillsAfterTheGrace) {
   use_shell("trap '' TERM; echo up; while :; do sleep 0.05; done");
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   ASSERT_TRUE(eventually_logged("up"));
   const pid_t pid = std::stoi(list()[0].id);
 
-  ASSERT_TRUE(provider->remove("demo-a").has_value());
+  ASSERT_TRUE(provider->remove(call("demo-a")).has_value());
   for (int i = 0; i < 5; ++i) EXPECT_EQ(list().size(), 1U);
   EXPECT_EQ(kill(pid, 0), 0);
   now += std::chrono::seconds(21);
@@ -147,27 +153,27 @@ TEST_F(ProcessProviderTest, KillsAfterTheGrace) {
 
 TEST_F(ProcessProviderTest, ReportsHowAnInstanceEnded) {
   use_shell("exit 3");
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   EXPECT_TRUE(eventually([](const auto& all) { return all[0].exited; }));
   EXPECT_EQ(list()[0].detail, "exited with status 3");
 
   use_shell("kill -9 $$");
-  ASSERT_TRUE(provider->create({"demo-b"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-b")).has_value());
   EXPECT_TRUE(eventually([](const auto& all) { return all.back().exited; }));
   EXPECT_EQ(list().back().detail, "killed by signal 9");
-  ASSERT_TRUE(provider->remove("demo-b").has_value());
+  ASSERT_TRUE(provider->remove(call("demo-b")).has_value());
   EXPECT_TRUE(eventually([](const auto& all) { return all.empty() || all[0].name != "demo-b"; }));
 }
 
 TEST_F(ProcessProviderTest, EndsTheWorkersOfAMasterThatDied) {
   use_shell("sh -c 'trap \"\" TERM; while :; do sleep 0.05; done' & echo child $!; wait");
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   ASSERT_TRUE(eventually_logged("child"));
   const pid_t pid = std::stoi(list()[0].id);
   kill(pid, SIGKILL);
   ASSERT_TRUE(eventually([](const auto& all) { return all[0].exited; }));
 
-  ASSERT_TRUE(provider->remove("demo-a").has_value());
+  ASSERT_TRUE(provider->remove(call("demo-a")).has_value());
   EXPECT_EQ(list().size(), 1U);  // its worker still runs
   now += std::chrono::seconds(21);
 
@@ -175,7 +181,7 @@ TEST_F(ProcessProviderTest, EndsTheWorkersOfAMasterThatDied) {
 }
 
 TEST_F(ProcessProviderTest, TakesOverWhatAnEndedRunLeft) {
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   const std::string id = list()[0].id;
   ASSERT_TRUE(eventually([](const auto& all) { return accepts(all[0].address); }));
 
@@ -186,12 +192,12 @@ TEST_F(ProcessProviderTest, TakesOverWhatAnEndedRunLeft) {
   EXPECT_EQ(reports[0].name, "demo-a");
   EXPECT_EQ(reports[0].id, id);
   EXPECT_TRUE(accepts(reports[0].address));
-  ASSERT_TRUE(provider->remove("demo-a").has_value());
+  ASSERT_TRUE(provider->remove(call("demo-a")).has_value());
   EXPECT_TRUE(eventually_gone());
 }
 
 TEST_F(ProcessProviderTest, EndsALeftoverWithAnotherCommand) {
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   const pid_t pid = std::stoi(list()[0].id);
 
   settings.command.push_back("--other");
@@ -228,14 +234,14 @@ TEST_F(ProcessProviderTest, SaysWhichCommandIsMissing) {
   const Result<void> checked = provider->check();
   ASSERT_FALSE(checked.has_value());
   EXPECT_NE(checked.error().detail.find("\"no-such-command-here\""), std::string::npos);
-  EXPECT_FALSE(provider->create({"demo-a"}).has_value());
+  EXPECT_FALSE(provider->create(call("demo-a")).has_value());
   EXPECT_TRUE(list().empty());
 
   settings.command = {"sh"};
   settings.directory = "/no/such/folder";
   restart();
   EXPECT_NE(provider->check().error().detail.find("/no/such/folder"), std::string::npos);
-  EXPECT_FALSE(provider->create({"demo-a"}).has_value());
+  EXPECT_FALSE(provider->create(call("demo-a")).has_value());
   EXPECT_EQ(files(), 0U);
 }
 
@@ -246,7 +252,7 @@ TEST_F(ProcessProviderTest, ReportsAProgramThatCanNotBeExecuted) {
   settings.command = {script};
   restart();
 
-  const Result<void> created = provider->create({"demo-a"});
+  const Result<void> created = provider->create(call("demo-a"));
 
   ASSERT_FALSE(created.has_value());
   EXPECT_NE(created.error().detail.find("broken"), std::string::npos);
@@ -281,7 +287,7 @@ TEST_F(ProcessProviderTest, GivesTheChildNothingButItsOwn) {
       "ls /proc/self/fd | tr '\\n' ' '; grep -E 'SigBlk|SigIgn' /proc/self/status; pwd; echo end");
   settings.directory = "/usr";
   restart();
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   ASSERT_TRUE(eventually_logged("[demo-a] end"));
   signal(SIGPIPE, SIG_DFL);
 
@@ -294,7 +300,7 @@ TEST_F(ProcessProviderTest, GivesTheChildNothingButItsOwn) {
 TEST_F(ProcessProviderTest, BoundsTheOutputFile) {
   use_shell(
       "head -c 3000000 /dev/zero | tr '\\0' 'x'; printf 'forged\\033[2J\\n'; echo last; sleep 100");
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
 
   EXPECT_TRUE(eventually_logged("[demo-a] last"));
   EXPECT_EQ(log.str().find('\033'), std::string::npos);
@@ -304,7 +310,7 @@ TEST_F(ProcessProviderTest, BoundsTheOutputFile) {
 
 TEST_F(ProcessProviderTest, KillsEverythingAtOnceWhenAsked) {
   use_shell("trap '' TERM; while :; do sleep 0.05; done");
-  ASSERT_TRUE(provider->create({"demo-a"}).has_value());
+  ASSERT_TRUE(provider->create(call("demo-a")).has_value());
   const pid_t pid = std::stoi(list()[0].id);
 
   provider->kill_all();
@@ -322,7 +328,10 @@ TEST(ChildProcess, NeverBeginsUnannounced) {
   const std::filesystem::path mark = folder / "began";
   const pid_t parent = fork();
   if (parent == 0) {
-    ChildSpec spec{"/bin/sh", {"sh", "-c", "touch " + mark.string()}, {}, "", 2};
+    ChildSpec spec;
+    spec.path = "/bin/sh";
+    spec.arguments = {"sh", "-c", "touch " + mark.string()};
+    spec.output = 2;
     (void)start_child(spec, [&](const ProcessIdentity& child) -> Result<void> {
       std::ofstream(folder / "child") << child.pid << std::flush;
       raise(SIGKILL);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "scaler/journal_sqlite.h"
 #include "scaler/pool_scaler.h"
 #include "scaler/providers/process_provider.h"
 #include "tests/unit/scaler/fakes.h"
@@ -57,15 +58,19 @@ TEST(ProcessPool, GrowsReplacesAKilledInstanceAndEndsAll) {
   Policy policy;
   policy.min = 3;
   ProcessProvider provider(settings, Random(5));
+  auto journal = SqliteJournal::open(state_dir / "journal.sqlite");
+  ASSERT_TRUE(journal.has_value());
   ThreadExecutor executor;
   FakeMembership membership;
   Random random{5};
-  PoolScaler scaler("demo", policy, provider, executor, membership, random);
+  PoolScaler scaler("demo", policy,
+                    {provider, executor, membership, random, journal->get(), nullptr});
   Time now{std::chrono::hours(1)};
+  int seconds = 0;
   const auto until = [&](auto condition) {
     for (int i = 0; i < 500; ++i) {
       now += std::chrono::seconds(1);
-      scaler.tick({}, now);
+      scaler.tick({}, now, WallTime{} + std::chrono::seconds(++seconds));
       executor.turn(std::chrono::milliseconds(20));
       if (condition(scaler.status(now).instances)) return true;
     }
@@ -86,10 +91,13 @@ TEST(ProcessPool, GrowsReplacesAKilledInstanceAndEndsAll) {
            });
   }));
   EXPECT_EQ(membership.members.size(), 3U);
+  EXPECT_GE((*journal)->entries("demo")->size(), 3U);
 
   scaler.stop_instances(now);
   EXPECT_TRUE(until([&](const auto&) { return scaler.idle(); }));
   EXPECT_TRUE(scaler.status(now).instances.empty());
+  EXPECT_TRUE((*journal)->entries("demo")->empty());
+  EXPECT_TRUE((*journal)->memory("demo")->has_value());
   std::filesystem::remove_all(state_dir);
 }
 
