@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace flaskscale::http {
 
 namespace char_bit {
@@ -13,8 +15,6 @@ constexpr uint8_t kTarget = 1U << 1U;   // visible ASCII without '#'
 constexpr uint8_t kControl = 1U << 2U;  // CTL except HT: nowhere in a head but in CRLF
 constexpr uint8_t kHost = 1U << 3U;     // reg-name: unreserved, percent, sub-delims
 }  // namespace char_bit
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 

@@ -7,7 +7,8 @@
 
 namespace flaskscale::http {
 
-enum class Version : uint8_t { http10, http11 };
+// In order: what HTTP/1.1 may, HTTP/2 may too.
+enum class Version : uint8_t { http10, http11, http2 };
 
 // How the end of a body is known (RFC 9112 section 6.3).
 enum class Framing : uint8_t { none, content_length, chunked, until_close };

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/field_edits.h"
 #include "proxy/http/head.h"
 
 namespace flaskscale::http {
@@ -14,9 +15,13 @@ struct RequestFacts {
   std::string_view client_address = {};  // "203.0.113.7" or "2001:db8::1", no port, no brackets
   std::string_view scheme = {};          // "http" or "https", as the client connected
   std::string_view request_id = {};      // generated unless a trusted proxy sent a valid one
+  std::string_view client_subject = {};  // of its verified certificate (RFC 2253); empty: none
   bool client_is_trusted =
       false;  // its X-Forwarded-*, Forwarded and X-Request-Id are extended or kept; else replaced
-  bool forward_expect = true;  // false when the caller answers "Expect: 100-continue" itself
+  bool forward_expect = true;         // false when the caller answers "Expect: 100-continue" itself
+  std::string_view path = {};         // in the place of head.path; empty: that
+  std::string_view path_prefix = {};  // what `path` lacks of it, told by X-Forwarded-Prefix
+  const FieldEdits* edits = nullptr;  // of the route; null: none
 };
 
 // A token of at most 128 characters: may be taken over from a trusted proxy.
@@ -37,6 +42,7 @@ bool is_valid_request_id(std::string_view id);
 //    is dropped, and ours written. From a trusted one X-Forwarded-For is extended,
 //    X-Forwarded-Proto and -Host are kept or else written, the others kept; Forwarded is extended
 //    if it came, and written if no X-Forwarded-For came; X-Request-Id is kept if valid.
+//  - X-Forwarded-Client-Cert-Subject is ours, but for what a trusted client says.
 //  - Names with '_' that a WSGI server can't tell from one of the above ("X_Forwarded_For") are
 //  dropped,
 //    whoever sent them.
@@ -65,8 +71,16 @@ struct OwnAnswer {
   ClientConnectionAfter after = ClientConnectionAfter::keep;
   std::string_view date = {};  // the Date field's value (IMF-fixdate); empty: no Date
   Version client_version = Version::http11;
+  // Over HTTP/2 only: the status is told as gRPC tells it, by trailers under an HTTP status 200.
+  bool is_grpc = false;
+  const FieldEdits* edits = nullptr;  // of the route: what it adds is sent too; null: none
 };
 void write_own_answer(const OwnAnswer& answer, std::string& out);
+
+// Its parts, for other framings: the body, and the field lines ("Name: value\r\n") without
+// Connection.
+void append_answer_body(const OwnAnswer& answer, std::string& out);
+void append_answer_fields(const OwnAnswer& answer, size_t body_bytes, std::string& out);
 
 // The standard phrase of a status ("Service Unavailable"), empty if unknown.
 std::string_view status_phrase(uint16_t status);

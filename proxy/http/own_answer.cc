@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "proxy/http/char_class.h"
 #include "proxy/http/head_writer.h"
 
@@ -106,6 +109,14 @@ bool ends_with_json(std::string_view type) {
          equals_lower(type.substr(type.size() - kSuffix.size()), kSuffix);
 }
 
+// What an answer of our own says itself.
+bool is_ours(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kOurs = {"cache-control", "content-type", "date",
+                                                     "retry-after"};
+  return std::any_of(kOurs.begin(), kOurs.end(),
+                     [name](std::string_view ours) { return equals_lower(name, ours); });
+}
+
 }  // namespace
 
 bool prefers_json(std::string_view accept) {
@@ -134,26 +145,37 @@ bool prefers_json(std::string_view accept) {
   return json.above(html);
 }
 
-void write_own_answer(const OwnAnswer& answer, std::string& out) {
+void append_answer_body(const OwnAnswer& answer, std::string& out) {
   const std::string_view phrase = status_phrase(answer.status);
-  std::string body;
   if (answer.wants_json) {
-    append_json_body(answer, phrase, body);
+    append_json_body(answer, phrase, out);
   } else {
-    append_html_body(answer, phrase, body);
+    append_html_body(answer, phrase, out);
   }
+}
 
-  out.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ").append(phrase);
-  out.append("\r\n");
+void append_answer_fields(const OwnAnswer& answer, size_t body_bytes, std::string& out) {
   if (!answer.date.empty()) append_field("Date", answer.date, out);
   append_field("Content-Type", answer.wants_json ? "application/json" : "text/html; charset=utf-8",
                out);
-  append_field("Content-Length", std::to_string(body.size()), out);
+  append_field("Content-Length", std::to_string(body_bytes), out);
   append_field("Cache-Control", "no-store", out);
   if (!answer.request_id.empty()) append_field("X-Request-Id", answer.request_id, out);
   if (answer.retry_after_s != 0) {
     append_field("Retry-After", std::to_string(answer.retry_after_s), out);
   }
+  if (answer.edits == nullptr) return;
+  for (const FieldEdits::Line& line : answer.edits->added) {
+    if (!is_ours(line.name)) append_field(line.name, line.value, out);
+  }
+}
+
+void write_own_answer(const OwnAnswer& answer, std::string& out) {
+  std::string body;
+  append_answer_body(answer, body);
+  out.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ");
+  out.append(status_phrase(answer.status)).append("\r\n");
+  append_answer_fields(answer, body.size(), out);
   if (answer.after == ClientConnectionAfter::close) {
     append_field("Connection", "close", out);
   } else if (answer.client_version == Version::http10) {

@@ -8,12 +8,23 @@ namespace flaskscale::http {
 namespace {
 
 // More than all that is written besides received fields and the facts, which are counted.
-constexpr size_t kFixedBytes = 512;
+constexpr size_t kFixedRequestBytes = 512;
+
+constexpr std::string_view kClientSubject = "X-Forwarded-Client-Cert-Subject";
+constexpr std::string_view kClientSubjectLower = "x-forwarded-client-cert-subject";
 
 size_t bound_of(const RequestHead& head, const RequestFacts& facts, size_t line_bytes) {
-  return kFixedBytes + line_bytes + head.method_text.size() + head.path.size() +
+  size_t edits = facts.path.size() + 2 * facts.path_prefix.size();
+  if (facts.edits != nullptr) {
+    for (const auto& line : facts.edits->added) edits += line.name.size() + line.value.size() + 4;
+  }
+  return kFixedRequestBytes + line_bytes + edits + head.method_text.size() + head.path.size() +
          3 * head.authority.size() + head.upgrade.size() + 2 * facts.client_address.size() +
-         2 * facts.scheme.size() + facts.request_id.size();
+         facts.client_subject.size() + 2 * facts.scheme.size() + facts.request_id.size();
+}
+
+bool is_forwarded_prefix(const Field& field) {
+  return equals_lower(field.name, "x-forwarded-prefix");
 }
 
 // What was seen of the fields that are written at the end.
@@ -22,6 +33,7 @@ struct Seen {
   bool forwarded_proto = false;
   bool forwarded_host = false;
   bool forwarded = false;
+  bool client_subject = false;
   std::string_view request_id;
   bool te_trailers = false;
 };
@@ -33,12 +45,14 @@ bool asks_for_trailers(std::string_view te) {
 }
 
 // Passes or drops one received field, or remembers it.
-void write_received_field(const Field& field, const RequestHead& head, bool trusted,
+void write_received_field(const Field& field, const RequestHead& head, const RequestFacts& facts,
                           const NominatedFields& nominated, Seen& seen, HeadCursor& out) {
+  const bool trusted = facts.client_is_trusted;
   bool pass = false;
   switch (known_field(field.name)) {
     case KnownField::unknown:
-      pass = !nominated.contains(field.name);
+      pass = !nominated.contains(field.name) &&
+             (facts.edits == nullptr || !facts.edits->removes(field.name));
       break;
     case KnownField::via:
       pass = true;
@@ -62,6 +76,9 @@ void write_received_field(const Field& field, const RequestHead& head, bool trus
       seen.forwarded_host = pass = trusted;
       break;
     case KnownField::x_forwarded_other:
+      pass = trusted && (facts.path_prefix.empty() || !is_forwarded_prefix(field));
+      if (pass && equals_lower(field.name, kClientSubjectLower)) seen.client_subject = true;
+      break;
     case KnownField::x_real_ip:
       pass = trusted;
       break;
@@ -101,7 +118,7 @@ void write_connection_and_framing(const RequestHead& head, const RequestFacts& f
   if (!head.upgrade.empty()) {
     out.literal("Connection: upgrade\r\n");
     out.field("Upgrade", head.upgrade);
-  } else if (seen.te_trailers && head.version == Version::http11) {
+  } else if (seen.te_trailers && head.version >= Version::http11) {
     out.literal("TE: trailers\r\nConnection: TE\r\n");
   }
 }
@@ -135,6 +152,21 @@ void write_forwarded_element(const RequestHead& head, const RequestFacts& facts,
   out.literal("\"");
 }
 
+// A proxy before us may have taken off a prefix too: its comes first.
+void write_forwarded_prefix(const RequestHead& head, const RequestFacts& facts, HeadCursor& out) {
+  if (facts.path_prefix.empty()) return;
+  out.literal("X-Forwarded-Prefix: ");
+  if (facts.client_is_trusted) {
+    for (const Field& field : head.fields) {
+      if (!is_forwarded_prefix(field)) continue;
+      out.text(field.value);
+      break;
+    }
+  }
+  out.text(facts.path_prefix);
+  out.literal("\r\n");
+}
+
 void write_forwarding(const RequestHead& head, const RequestFacts& facts, const Seen& seen,
                       HeadCursor& out) {
   const bool trusted = facts.client_is_trusted;
@@ -147,6 +179,9 @@ void write_forwarding(const RequestHead& head, const RequestFacts& facts, const 
     out.literal("\r\n");
   }
   if (!seen.forwarded_proto) out.field("X-Forwarded-Proto", facts.scheme);
+  if (!seen.client_subject && !facts.client_subject.empty()) {
+    out.field(kClientSubject, facts.client_subject);
+  }
   if (!seen.forwarded_host && !head.authority.empty()) {
     out.field("X-Forwarded-Host", head.authority);
   }
@@ -173,19 +208,29 @@ void write_request_head(const RequestHead& head, const RequestFacts& facts, std:
 
   cursor.text(head.method_text);
   cursor.literal(" ");
-  cursor.text(head.path);
+  cursor.text(facts.path.empty() ? head.path : facts.path);
   cursor.literal(" HTTP/1.1\r\nHost: ");
   cursor.text(head.authority);
   cursor.literal("\r\n");
   for (const Field& field : head.fields) {
-    write_received_field(field, head, facts.client_is_trusted, nominated, seen, cursor);
+    write_received_field(field, head, facts, nominated, seen, cursor);
+  }
+  if (facts.edits != nullptr) {
+    for (const auto& line : facts.edits->added) cursor.field(line.name, line.value);
   }
   write_connection_and_framing(head, facts, seen, cursor);
   write_forwarding(head, facts, seen, cursor);
-  if (head.version == Version::http11) {
-    cursor.literal("Via: 1.1 flaskscale\r\n\r\n");
-  } else {
-    cursor.literal("Via: 1.0 flaskscale\r\n\r\n");
+  write_forwarded_prefix(head, facts, cursor);
+  switch (head.version) {
+    case Version::http10:
+      cursor.literal("Via: 1.0 flaskscale\r\n\r\n");
+      break;
+    case Version::http11:
+      cursor.literal("Via: 1.1 flaskscale\r\n\r\n");
+      break;
+    case Version::http2:
+      cursor.literal("Via: 2.0 flaskscale\r\n\r\n");
+      break;
   }
   cursor.finish();
 }

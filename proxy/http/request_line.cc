@@ -136,6 +136,17 @@ std::optional<Malformed> parse_request_line(std::string_view line, const HeadLim
   return parse_target(head.target, head);
 }
 
+std::optional<Malformed> parse_method(std::string_view text, RequestHead& head) {
+  if (text.size() > kMaxMethod || !is_token(text)) {
+    return Malformed{.status = 400, .reason = "bad_method"};
+  }
+  const std::optional<Method> method = find_method(text);
+  if (!method) return Malformed{.status = 501, .reason = "method_not_implemented"};
+  head.method_text = text;
+  head.method = *method;
+  return std::nullopt;
+}
+
 std::optional<Malformed> check_request_line_begin(std::string_view begin,
                                                   const HeadLimits& limits) {
   if (begin.ends_with('\r')) begin.remove_suffix(1);

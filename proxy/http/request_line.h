@@ -15,6 +15,9 @@ namespace flaskscale::http {
 std::optional<Malformed> parse_request_line(std::string_view line, const HeadLimits& limits,
                                             RequestHead& head);
 
+// A method's name from elsewhere than a request line. Sets method and method_text.
+std::optional<Malformed> parse_method(std::string_view text, RequestHead& head);
+
 // As much as can be said of a request line that has only begun; looks at a bounded number of bytes.
 std::optional<Malformed> check_request_line_begin(std::string_view begin, const HeadLimits& limits);
 

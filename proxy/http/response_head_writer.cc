@@ -3,47 +3,13 @@
 #include "proxy/http/head_cursor.h"
 #include "proxy/http/head_writer.h"
 #include "proxy/http/nominated_fields.h"
+#include "proxy/http/response_fields.h"
 
 namespace flaskscale::http {
 namespace {
 
 // More than all that is written besides received fields and the request id, which are counted.
-constexpr size_t kFixedBytes = 384;
-
-// Whether a received field goes to the client as it came.
-bool passes(KnownField known, const Field& field, Framing framing,
-            const NominatedFields& nominated) {
-  switch (known) {
-    case KnownField::unknown:
-      return !nominated.contains(field.name);
-    case KnownField::trailer:
-      return framing == Framing::chunked;
-    case KnownField::host:
-    case KnownField::via:
-    case KnownField::expect:
-    case KnownField::forwarded:
-    case KnownField::x_forwarded_for:
-    case KnownField::x_forwarded_proto:
-    case KnownField::x_forwarded_host:
-    case KnownField::x_forwarded_other:
-    case KnownField::x_real_ip:
-    case KnownField::x_request_id:
-      return true;
-    case KnownField::connection:
-    case KnownField::content_length:
-    case KnownField::transfer_encoding:
-    case KnownField::upgrade:
-    case KnownField::te:
-    case KnownField::keep_alive:
-    case KnownField::proxy_connection:
-    case KnownField::proxy_authenticate:
-    case KnownField::proxy_authentication_info:
-    case KnownField::proxy_authorization:
-    case KnownField::lookalike:
-      return false;
-  }
-  return false;
-}
+constexpr size_t kFixedResponseBytes = 384;
 
 void write_status_line(const ResponseHead& head, HeadCursor& out) {
   out.literal("HTTP/1.1 ");
@@ -94,7 +60,7 @@ void write_response_head(const ResponseHead& head, Framing framing, Version clie
                          ClientConnectionAfter after, std::string_view request_id,
                          std::string& out) {
   const NominatedFields nominated(head.fields);
-  HeadCursor cursor(out, kFixedBytes + nominated.line_bytes() + head.reason.size() +
+  HeadCursor cursor(out, kFixedResponseBytes + nominated.line_bytes() + head.reason.size() +
                              head.upgrade.size() + request_id.size());
   const bool informational = head.status < 200;
   // A length without content: what HEAD and 304 say about the content that is not there.
@@ -108,7 +74,7 @@ void write_response_head(const ResponseHead& head, Framing framing, Version clie
       cursor.field(field.name, field.value);
       continue;
     }
-    if (!passes(known, field, framing, nominated)) continue;
+    if (!passes_to_client(known, field.name, framing, nominated)) continue;
     if (known == KnownField::x_request_id) has_request_id = true;
     cursor.field(field.name, field.value);
   }
@@ -117,10 +83,16 @@ void write_response_head(const ResponseHead& head, Framing framing, Version clie
   write_connection(head, client_version, after, cursor);
   if (!informational) {
     if (!has_request_id && !request_id.empty()) cursor.field("X-Request-Id", request_id);
-    if (head.version == Version::http11) {
-      cursor.literal("Via: 1.1 flaskscale\r\n");
-    } else {
-      cursor.literal("Via: 1.0 flaskscale\r\n");
+    switch (head.version) {
+      case Version::http10:
+        cursor.literal("Via: 1.0 flaskscale\r\n");
+        break;
+      case Version::http11:
+        cursor.literal("Via: 1.1 flaskscale\r\n");
+        break;
+      case Version::http2:
+        cursor.literal("Via: 2.0 flaskscale\r\n");
+        break;
     }
   }
   cursor.literal("\r\n");
