@@ -8,6 +8,7 @@ namespace flaskscale::net {
 struct EventLoop::Handles {
   UvHandle<uv_async_t> wake;
   UvHandle<uv_prepare_t> turn_start;
+  UvHandle<uv_idle_t> no_wait;  // active: events are looked for, not waited for
   UvHandle<uv_check_t> turn_end;
 };
 
@@ -25,8 +26,11 @@ EventLoop::EventLoop()
   uv_prepare_init(loop_.get(), handles_->turn_start.get());
   handles_->turn_start->data = this;
   uv_prepare_start(handles_->turn_start.get(), [](uv_prepare_t* handle) {
-    static_cast<EventLoop*>(handle->data)->now_is_fresh_ = false;
+    static_cast<EventLoop*>(handle->data)->prepare_to_wait();
   });
+
+  handles_->no_wait.reset(new uv_idle_t);
+  uv_idle_init(loop_.get(), handles_->no_wait.get());
 
   handles_->turn_end.reset(new uv_check_t);
   uv_check_init(loop_.get(), handles_->turn_end.get());
@@ -37,6 +41,7 @@ EventLoop::EventLoop()
 
 EventLoop::~EventLoop() {
   turn_end_ = nullptr;
+  before_wait_ = nullptr;
   running_.clear();
   posted_.clear();
   end_turn();
@@ -82,6 +87,18 @@ void EventLoop::run_posted() {
   }
   for (auto& task : running_) task();
   running_.clear();
+}
+
+void EventLoop::prepare_to_wait() {
+  if (turn_end_) turn_end_();
+  now_is_fresh_ = false;
+  if (before_wait_ && before_wait_()) {
+    uv_idle_start(handles_->no_wait.get(), [](uv_idle_t*) {});
+    if (turn_end_) turn_end_();
+    now_is_fresh_ = false;
+  } else {
+    uv_idle_stop(handles_->no_wait.get());
+  }
 }
 
 void EventLoop::end_turn() {

@@ -49,8 +49,13 @@ class EventLoop {
   // Destroys `object` after the callbacks of this turn, so that its methods may still be running.
   void retire(std::unique_ptr<Retired> object);
 
-  // Calls `hook` at the end of each turn, after all callbacks. One hook.
+  // Calls `hook` at the end of each turn, after all callbacks, and before the loop waits, so that
+  // what timers began does not wait for events. One hook.
   void at_turn_end(std::function<void()> hook) { turn_end_ = std::move(hook); }
+
+  // Calls `hook` when the turn has ended and the loop would wait. True: it has done something; the
+  // turn ends once more, and the loop only looks whether there are events. One hook.
+  void before_wait(std::function<bool()> hook) { before_wait_ = std::move(hook); }
 
   bool is_here() const { return thread_ == std::this_thread::get_id(); }
 
@@ -62,6 +67,7 @@ class EventLoop {
   void refresh_now();
   void run_posted();
   void end_turn();
+  void prepare_to_wait();
 
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<Handles> handles_;
@@ -70,6 +76,7 @@ class EventLoop {
   bool now_is_fresh_ = false;
   std::vector<std::unique_ptr<Retired>> retired_;
   std::function<void()> turn_end_;
+  std::function<bool()> before_wait_;
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // Guarded by mutex_.

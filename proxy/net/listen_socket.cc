@@ -13,8 +13,7 @@
 namespace flaskscale::net {
 namespace {
 
-constexpr int kBacklog = 4096;       // the kernel lowers it to somaxconn
-constexpr int kAcceptsPerTurn = 64;  // so that a flood of clients does not starve those connected
+constexpr int kBacklog = 4096;  // the kernel lowers it to somaxconn
 
 Error bind_error(int error_number, const SocketAddress& address) {
   Error error = error_from_errno(error_number, "listen on " + address.to_string());
@@ -113,36 +112,36 @@ void Acceptor::pause() {
 void Acceptor::resume() {
   if (!std::exchange(paused_, false)) return;
   uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
-    if (poll->data != nullptr) static_cast<Acceptor*>(poll->data)->accept_some();
+    if (poll->data != nullptr) static_cast<Acceptor*>(poll->data)->accept_one();
   });
 }
 
-void Acceptor::accept_some() {
-  for (int i = 0; i < kAcceptsPerTurn && !paused_; ++i) {
-    if (!room_.take()) {
-      pause();
-      return;
-    }
-    sockaddr_storage storage{};
-    socklen_t length = sizeof storage;
-    const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      const int error_number = errno;
-      room_.give_back();
-      if (error_number == ECONNABORTED || error_number == EINTR) continue;
-      // Without descriptors the poll would come again at once, in vain; resume() tries again.
-      if (error_number != EAGAIN && error_number != EWOULDBLOCK) pause();
-      return;  // nobody waits, or no descriptors are left: the backlog holds them, the poll comes
-               // again
-    }
-    on_accept_(OwnedFd(fd), SocketAddress(reinterpret_cast<const sockaddr*>(&storage), length));
+bool Acceptor::accept_one() {
+  if (paused_) return false;
+  if (!room_.take()) {
+    pause();
+    return false;
   }
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    const int error_number = errno;
+    room_.give_back();
+    if (error_number == ECONNABORTED || error_number == EINTR) return true;
+    // Without descriptors the poll would come again at once, in vain; resume() tries again.
+    if (error_number != EAGAIN && error_number != EWOULDBLOCK) pause();
+    return false;
+  }
+  on_accept_(OwnedFd(fd), SocketAddress(reinterpret_cast<const sockaddr*>(&storage), length));
+  return true;
 }
 
 void Acceptor::accept_all() {
   // A full backlog's worth at most.
-  for (int i = 0; i < kBacklog / kAcceptsPerTurn && !paused_; ++i) accept_some();
+  for (int i = 0; i < kBacklog && accept_one(); ++i) {
+  }
 }
 
 }  // namespace flaskscale::net

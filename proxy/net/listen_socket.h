@@ -1,8 +1,10 @@
 // A listening socket: bound before anything runs, then accepting on one loop.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +33,40 @@ class OwnedFd {
  private:
   int fd_ = -1;
 };
+
+// The file of a Unix socket that this process listens on: removed with its owner, unless somebody
+// else has put another in its place.
+class SocketFile {
+ public:
+  SocketFile() = default;
+  // The socket has just been bound there.
+  explicit SocketFile(std::string path);
+  SocketFile(SocketFile&& other) noexcept : path_(std::exchange(other.path_, {})), id_(other.id_) {}
+  SocketFile& operator=(SocketFile&& other) noexcept;
+  ~SocketFile() { remove(); }
+
+  // The file is somebody else's business from now on.
+  void release() { path_.clear(); }
+  // Who may connect, as of chmod.
+  void set_mode(uint32_t mode) const;
+
+ private:
+  struct Id {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    bool operator==(const Id&) const = default;
+  };
+  static Id id_of(const std::string& path);
+  void remove();
+
+  std::string path_;  // empty: none
+  Id id_;
+};
+
+// `count` sockets for one Unix socket that share its backlog. A file that a dead process left there
+// is removed; one that somebody listens on, or that is no socket, is an error.
+Result<std::vector<OwnedFd>> bind_unix_listeners(const SocketAddress& address, unsigned count,
+                                                 uint32_t mode);
 
 // `count` sockets bound to the same address and port with SO_REUSEPORT, listening, one for each
 // worker. Port 0 takes a free one. The error names the address and what to do about it.
@@ -64,7 +100,9 @@ class Acceptor {
 
  private:
   void pause();
-  void accept_some();
+  // One in a turn of the loop, so that a flood of clients does not starve those connected. False:
+  // nobody waits, or nobody more is taken now.
+  bool accept_one();
 
   OwnedFd socket_;
   Room room_;

@@ -46,24 +46,27 @@ Error connect_error(int error_number, const SocketAddress& to) {
 void SocketTransport::on_poll(uv_poll_s* poll, int status, int events) {
   auto* const transport = static_cast<SocketTransport*>(poll->data);
   if (transport == nullptr) return;
-  TransportHandler& handler = transport->handler_;
   unsigned ready = static_cast<unsigned>(events);
   if (status < 0) {
     // An error condition: libuv has stopped polling. Reads and writes fetch it from the socket, but
     // a read first gives what came before it, so polling must go on.
     transport->start_polling();
-    ready = UV_READABLE | UV_WRITABLE;
+    ready = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
   }
   const auto wanted = static_cast<unsigned>(transport->interest_);
-  if ((ready & UV_READABLE) != 0 && (wanted & 1U) != 0) {
-    handler.on_readable();
+  const bool readable = (ready & UV_READABLE) != 0 && (wanted & 1U) != 0;
+  const bool ended = (ready & UV_DISCONNECT) != 0 && (wanted & 4U) != 0;
+  if (readable || ended) {
+    transport->handler_->on_readable();
     if (poll->data == nullptr) return;  // the handler closed us
   }
-  if ((ready & UV_WRITABLE) != 0 && (wanted & 2U) != 0) handler.on_writable();
+  if ((ready & UV_WRITABLE) != 0 && (wanted & 2U) != 0) {
+    transport->handler_->on_writable();  // another, if the first one handed us over
+  }
 }
 
 SocketTransport::SocketTransport(EventLoop& loop, int fd, TransportHandler& handler)
-    : handler_(handler), poll_(new uv_poll_t), fd_(fd) {
+    : handler_(&handler), poll_(new uv_poll_t), fd_(fd) {
   FS_CHECK(uv_poll_init(loop.uv(), poll_, fd) == 0);
   poll_->data = this;
 }
@@ -130,7 +133,8 @@ void SocketTransport::watch(Interest interest) {
 
 void SocketTransport::start_polling() {
   const auto bits = static_cast<unsigned>(interest_);
-  const int events = ((bits & 1U) != 0 ? UV_READABLE : 0) | ((bits & 2U) != 0 ? UV_WRITABLE : 0);
+  const int events = ((bits & 1U) != 0 ? UV_READABLE : 0) | ((bits & 2U) != 0 ? UV_WRITABLE : 0) |
+                     ((bits & 4U) != 0 ? UV_DISCONNECT : 0);
   FS_CHECK(uv_poll_start(poll_, events, on_poll) == 0);
 }
 

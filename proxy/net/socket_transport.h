@@ -25,6 +25,7 @@ class SocketTransport final : public Transport {
   static Result<std::unique_ptr<SocketTransport>> connect(EventLoop& loop, const SocketAddress& to,
                                                           TransportHandler& handler);
 
+  void set_handler(TransportHandler& handler) override { handler_ = &handler; }
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const std::string_view> parts) override;
   void watch(Interest interest) override;
@@ -38,7 +39,7 @@ class SocketTransport final : public Transport {
   static void on_poll(uv_poll_s* poll, int status, int events);
   void start_polling();
 
-  TransportHandler& handler_;
+  TransportHandler* handler_;
   uv_poll_s* poll_;  // freed by its close callback
   int fd_;
   Interest interest_ = Interest::none;

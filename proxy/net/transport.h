@@ -26,12 +26,17 @@ struct IoResult {
   int error_number = 0;  // errno when failed
 };
 
-enum class Interest : uint8_t { none = 0, readable = 1, writable = 2, both = 3 };
+// Bits. `end`, which is not for `readable` as well: that the peer has closed or reset the
+// connection, whatever of it is unread; told by on_readable().
+enum class Interest : uint8_t { none = 0, readable = 1, writable = 2, both = 3, end = 4 };
 
 // Destroying it closes the connection. Loop thread only.
 class Transport {
  public:
   virtual ~Transport() = default;
+
+  // From now on this handler is told. Before the first read, or from inside a call of the old one.
+  virtual void set_handler(TransportHandler& handler) = 0;
 
   virtual IoResult read(std::span<char> into) = 0;
 
