@@ -5,6 +5,7 @@
 namespace flaskscale::forward {
 
 Result<net::SocketAddress> AddressBook::find(const std::string& address) const {
+  if (is_unix_address(address)) return net::SocketAddress::from_text(address);
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) return endpoint.error();
   auto numeric = net::SocketAddress::from_endpoint(*endpoint);

@@ -14,7 +14,7 @@ namespace flaskscale::forward {
 // Any thread. Asked for each new backend connection, not for each request.
 class AddressBook {
  public:
-  // `address` is "host:port". A name that has never been resolved is an error.
+  // `address` is "host:port" or "unix:/path". A name that has never been resolved is an error.
   Result<net::SocketAddress> find(const std::string& address) const;
 
   // The resolver's answer for a name: replaces what was known.

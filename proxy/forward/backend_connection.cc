@@ -1,5 +1,7 @@
 #include "proxy/forward/backend_connection.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 #include <variant>
@@ -8,6 +10,7 @@
 #include "proxy/forward/local_pool.h"
 #include "proxy/forward/worker_services.h"
 #include "proxy/net/socket_transport.h"
+#include "proxy/net/tls_transport.h"
 
 namespace flaskscale::forward {
 namespace {
@@ -26,10 +29,8 @@ BackendConnection::BackendConnection(WorkerServices& services, LocalPool& pool, 
 
 BackendConnection::~BackendConnection() { services_.buffers.give(std::move(held_)); }
 
-Result<std::unique_ptr<BackendConnection>> BackendConnection::open(WorkerServices& services,
-                                                                   LocalPool& pool,
-                                                                   balancer::Backend& backend,
-                                                                   Exchange& exchange) {
+Result<BackendLoan> BackendConnection::open(WorkerServices& services, LocalPool& pool,
+                                            balancer::Backend& backend, Exchange& exchange) {
   const auto address = services.address_book.find(backend.address());
   if (!address) return address.error();
   auto connection = std::make_unique<BackendConnection>(services, pool, backend.id());
@@ -37,7 +38,12 @@ Result<std::unique_ptr<BackendConnection>> BackendConnection::open(WorkerService
   auto transport = net::SocketTransport::connect(services.loop, *address, *connection);
   if (!transport) return std::move(transport).error();
   connection->transport_ = *std::move(transport);
-  return connection;
+  if (const auto& tls = pool.traits.tls) {
+    connection->transport_ = std::make_unique<net::TlsTransport>(
+        services.tls_io, std::move(connection->transport_), tls->new_connection(backend.address()),
+        tls, *connection);
+  }
+  return BackendLoan(connection.release());
 }
 
 void BackendConnection::discard(std::unique_ptr<BackendConnection> connection) {
@@ -50,13 +56,26 @@ void BackendConnection::discard(std::unique_ptr<BackendConnection> connection) {
   loop.retire(std::move(connection));
 }
 
-void BackendConnection::lend_to(Exchange& exchange) {
-  exchange_ = &exchange;
-  reused_ = true;
-  received_anything_ = false;
-  idle_since.cancel();
+BackendLoan BackendConnection::lend(std::unique_ptr<BackendConnection> connection,
+                                    Exchange& exchange) {
+  connection->exchange_ = &exchange;
+  connection->reused_ = true;
+  connection->received_anything_ = false;
+  connection->idle_since.cancel();
+  return BackendLoan(connection.release());
 }
 
+void BackendConnection::release(After after) {
+  std::unique_ptr<BackendConnection> self(this);
+  const bool reusable = take_back();
+  if (reusable && after == After::keep) {
+    pool_.keep_idle(std::move(self), services_.loop.now());
+  } else {
+    discard(std::move(self));
+  }
+}
+
+// True if the connection may serve another request.
 bool BackendConnection::take_back() {
   exchange_ = nullptr;
   const bool reusable = phase_ == Phase::done && keep_alive_ && !write_broken_ &&
@@ -68,10 +87,12 @@ bool BackendConnection::take_back() {
   return reusable;
 }
 
-void BackendConnection::expect_response(http::Method method) {
-  method_ = method;
+SendState BackendConnection::send_request(const Request& request) {
+  method_ = request.method;
   phase_ = Phase::head;
   parser_.reset();
+  const std::array<std::string_view, 2> parts{request.lead, request.bytes};
+  return sent(outgoing_.send(*transport_, parts));
 }
 
 void BackendConnection::stop_sending() {
@@ -82,14 +103,18 @@ void BackendConnection::stop_sending() {
   update_interest();
 }
 
-SendState BackendConnection::send(std::span<const std::string_view> parts) {
+SendState BackendConnection::send(std::string_view bytes, End /*end*/,
+                                  std::string_view /*trailers*/) {
   if (write_broken_) return SendState::sent;
-  const SendState state = outgoing_.send(*transport_, parts);
+  return sent(outgoing_.send(*transport_, bytes));
+}
+
+SendState BackendConnection::sent(SendState state) {
   if (state == SendState::blocked) update_interest();
   return state;
 }
 
-void BackendConnection::end_sending() {
+void BackendConnection::end_tunnelled() {
   if (outgoing_.empty()) {
     transport_->shut_down_writing();
   } else {
@@ -138,7 +163,9 @@ void BackendConnection::on_writable() {
 
 void BackendConnection::on_readable() {
   if (phase_ == Phase::closed || phase_ == Phase::connecting) return;
-  const IoResult result = transport_->read(services_.read_buffer);
+  std::span<char> into = services_.read_buffer;
+  if (exchange_ != nullptr) into = into.first(std::min(into.size(), exchange_->client_room()));
+  const IoResult result = transport_->read(into);
   switch (result.status) {
     case IoResult::Status::would_block:
       return;

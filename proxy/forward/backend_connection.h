@@ -2,13 +2,13 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "balancer/backend.h"
 #include "base/result.h"
 #include "base/timeout_list.h"
+#include "proxy/forward/backend_stream.h"
 #include "proxy/forward/outgoing.h"
 #include "proxy/http/body_decoder.h"
 #include "proxy/http/http1_parser.h"
@@ -21,15 +21,16 @@ class Exchange;
 class LocalPool;
 class WorkerServices;
 
-// Worker thread only. Whoever owns it gives it up by BackendConnection::discard(), never by plain
-// destruction: its methods may be on the stack.
-class BackendConnection final : public net::TransportHandler, public net::Retired {
+// Worker thread only. Owned by the pool while idle, by its loan while lent. Whoever owns it gives
+// it up by discard() or release(), never by plain destruction: its methods may be on the stack.
+class BackendConnection final : public BackendStream,
+                                public net::TransportHandler,
+                                public net::Retired {
  public:
   // Begins to connect; Exchange::on_connected() or on_backend_broken() follows, never from inside
   // this call.
-  static Result<std::unique_ptr<BackendConnection>> open(WorkerServices& services, LocalPool& pool,
-                                                         balancer::Backend& backend,
-                                                         Exchange& exchange);
+  static Result<BackendLoan> open(WorkerServices& services, LocalPool& pool,
+                                  balancer::Backend& backend, Exchange& exchange);
   // Without a transport yet: open() gives it one.
   BackendConnection(WorkerServices& services, LocalPool& pool, uint64_t backend_id);
   ~BackendConnection() override;
@@ -38,31 +39,20 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   static void discard(std::unique_ptr<BackendConnection> connection);
 
   // Lends an idle connection to an exchange.
-  void lend_to(Exchange& exchange);
-  // Ends the loan. True if the connection may serve another request; else it must be discarded.
-  bool take_back();
-
-  // Sends request bytes. `failed` is not also told by on_backend_broken: the caller decides, since
-  // an answer may still be there to be read.
-  SendState send(std::span<const std::string_view> parts);
-  // After `failed`: what else is sent is thrown away; the read side tells how it ends.
-  void stop_sending();
-
-  // A response to a request of this method is expected from now on.
-  void expect_response(http::Method method);
-
-  // After a 101: bytes pass as they are.
-  void become_tunnel() { phase_ = Phase::tunnel; }
-  void end_sending();  // no more bytes from us, once what is held has been sent
-
-  // Whether the exchange takes more response bytes now.
-  void pause_reading();
-  void resume_reading();
-
-  bool is_reused() const { return reused_; }
-  bool received_anything() const { return received_anything_; }
+  static BackendLoan lend(std::unique_ptr<BackendConnection> connection, Exchange& exchange);
   bool is_quiet() { return transport_->is_quiet(); }
   uint64_t backend_id() const { return backend_id_; }
+
+  // BackendStream
+  SendState send_request(const Request& request) override;
+  SendState send(std::string_view bytes, End end, std::string_view trailers) override;
+  void stop_sending() override;
+  void end_tunnelled() override;
+  void pause_reading() override;
+  void resume_reading() override;
+  bool is_reused() const override { return reused_; }
+  bool received_anything() const override { return received_anything_; }
+  void release(After after) override;
 
   void on_readable() override;
   void on_writable() override;
@@ -79,6 +69,8 @@ class BackendConnection final : public net::TransportHandler, public net::Retire
   void on_body_bytes(char* data, size_t size);
   void on_peer_closed();
   void broken(const Error& error);
+  bool take_back();
+  SendState sent(SendState state);
   void update_interest();
   void hold(const char* data, size_t size);
 

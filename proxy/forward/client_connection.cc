@@ -18,20 +18,19 @@ constexpr uint32_t kMaxLingeredBytes = 4U << 20U;
 
 }  // namespace
 
-ClientConnection::ClientConnection(WorkerServices& services, ClientConnectionOwner& owner,
-                                   uint32_t listener, const IpAddress& peer)
-    : services_(services),
-      owner_(owner),
-      outgoing_(services.buffers),
-      peer_(peer),
-      listener_(listener) {}
+ClientConnection::ClientConnection(WorkerServices& services, ClientSessionOwner& owner,
+                                   ConnectionFacts facts)
+    : services_(services), owner_(owner), outgoing_(services.buffers), facts_(std::move(facts)) {}
 
 ClientConnection::~ClientConnection() { services_.buffers.give(std::move(held_)); }
 
-void ClientConnection::open(std::unique_ptr<net::Transport> transport) {
+void ClientConnection::open(std::unique_ptr<net::Transport> transport, std::string_view received) {
   transport_ = std::move(transport);
-  services_.client_idle.restart(deadline_, this, services_.loop.now());
+  services_.client_idle.restart(deadline_, static_cast<ClientSession*>(this), services_.loop.now());
   update_interest();
+  if (received.empty()) return;
+  hold(received.data(), received.size());
+  on_held_bytes();
 }
 
 // --- Bytes from the client
@@ -130,7 +129,8 @@ size_t ClientConnection::consume_head(char* data, size_t size) {
     refuse(bad->status, bad->reason, {data, size});
     return 0;
   }
-  if (!deadline_.is_armed()) services_.client_header.restart(deadline_, this, began_);
+  if (!deadline_.is_armed())
+    services_.client_header.restart(deadline_, static_cast<ClientSession*>(this), began_);
   return 0;
 }
 
@@ -154,17 +154,17 @@ size_t ClientConnection::begin_exchange(char* data, size_t size, size_t head_byt
   }
   state_ = decoded->complete ? State::waiting : State::body;
   if (state_ == State::body) restart_timer();
-  const auto& listener = services_.snapshot().listeners[listener_];
   RequestOrigin origin;
-  origin.client = peer_;
-  origin.client_is_trusted =
-      std::any_of(listener.trusted_proxies.begin(), listener.trusted_proxies.end(),
-                  [this](const IpNetwork& network) { return network.contains(peer_); });
+  origin.ends = facts_.ends;
+  origin.listener = &services_.snapshot().listeners[facts_.listener];
+  origin.tls = facts_.tls.get();
+  origin.scheme = facts_.scheme();
   origin.protocol = version_ == http::Version::http11 ? "HTTP/1.1" : "HTTP/1.0";
   origin.began = began_;
   origin.head_bytes = head_bytes;
   exchange_->start(*this, origin, head, {data + head_bytes, decoded->produced},
                    decoded->complete ? End::last : End::more_follows);
+  if (exchange_ != nullptr) exchange_->ask_for_slot();
   return head_bytes + decoded->consumed;
 }
 
@@ -345,11 +345,11 @@ void ClientConnection::update_interest() {
 void ClientConnection::restart_timer() {
   const Time now = services_.loop.now();
   if (state_ == State::lingering && outgoing_.empty()) {
-    services_.client_linger.restart(deadline_, this, now);
+    services_.client_linger.restart(deadline_, static_cast<ClientSession*>(this), now);
   } else if (state_ == State::idle && outgoing_.empty()) {
-    services_.client_idle.restart(deadline_, this, now);
+    services_.client_idle.restart(deadline_, static_cast<ClientSession*>(this), now);
   } else {
-    services_.client_body.restart(deadline_, this, now);
+    services_.client_body.restart(deadline_, static_cast<ClientSession*>(this), now);
   }
 }
 
@@ -429,7 +429,7 @@ void ClientConnection::close() {
   // the whole.
   if (!outgoing_.empty()) transport_->abort();
   transport_.reset();
-  owner_.on_client_closed(*this);
+  owner_.on_session_closed(*this);
 }
 
 }  // namespace flaskscale::forward

@@ -7,53 +7,33 @@
 #include <string>
 #include <string_view>
 
-#include "base/ip_address.h"
 #include "base/time.h"
 #include "base/timeout_list.h"
+#include "proxy/forward/client_session.h"
 #include "proxy/forward/client_stream.h"
+#include "proxy/forward/connection_facts.h"
 #include "proxy/forward/outgoing.h"
 #include "proxy/http/http1_parser.h"
-#include "proxy/net/event_loop.h"
-#include "proxy/net/transport.h"
 
 namespace flaskscale::forward {
 
 class Exchange;
 class WorkerServices;
 
-// Told once, when a connection is closed and to be given up. The owner moves it to
-// EventLoop::retire.
-class ClientConnectionOwner {
- public:
-  virtual void on_client_closed(class ClientConnection& connection) = 0;
-
- protected:
-  ~ClientConnectionOwner() = default;
-};
-
 // Worker thread only. Small while idle: no buffer, no exchange.
-class ClientConnection final : public net::TransportHandler,
-                               public net::Retired,
-                               public ClientStream {
+class ClientConnection final : public ClientSession, public ClientStream {
  public:
   // How long a closing connection waits for its client to read the last answer and to stop sending.
   static constexpr Duration kLinger = std::chrono::seconds(2);
 
-  ClientConnection(WorkerServices& services, ClientConnectionOwner& owner, uint32_t listener,
-                   const IpAddress& peer);
+  ClientConnection(WorkerServices& services, ClientSessionOwner& owner, ConnectionFacts facts);
   ~ClientConnection() override;
 
-  // Must be called once, before anything else. The transport's handler is this object.
-  void open(std::unique_ptr<net::Transport> transport);
-
-  // The worker drains: an idle connection closes now, a busy one after its exchange.
-  void on_drain();
-  // The worker stops: whatever is under way is cut.
-  void on_shutdown();
-  void on_timeout();
-
-  uint32_t list_index = 0;  // the owner's
-
+  // ClientSession
+  void open(std::unique_ptr<net::Transport> transport, std::string_view received) override;
+  void on_drain() override;
+  void on_shutdown() override;
+  void on_timeout() override;
   void on_readable() override;
   void on_writable() override;
 
@@ -111,15 +91,14 @@ class ClientConnection final : public net::TransportHandler,
   void close();
 
   WorkerServices& services_;
-  ClientConnectionOwner& owner_;
+  ClientSessionOwner& owner_;
   std::unique_ptr<net::Transport> transport_;
   Exchange* exchange_ = nullptr;       // the pool's; null between requests
   std::unique_ptr<std::string> held_;  // received and not used yet; null when empty
   Outgoing outgoing_;
   TimeoutEntry deadline_;
   Time began_{};  // the first byte of the current request
-  const IpAddress peer_;
-  const uint32_t listener_;
+  const ConnectionFacts facts_;
   uint32_t lingered_bytes_ = 0;
   http::Http1RequestParser parser_;
   http::Framing response_framing_ = http::Framing::none;

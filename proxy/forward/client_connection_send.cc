@@ -161,7 +161,7 @@ void ClientConnection::refuse(uint16_t status, std::string_view reason, std::str
   const size_t bytes = send_own_answer(answer);
 
   std::string client;
-  peer_.append_to(client);
+  if (facts_.ends.has_client()) facts_.ends.client.append_to(client);
   balancer::ExchangeRecord record;
   record.started_ms = services_.wall_ms(began_);
   record.client = client;

@@ -1,15 +1,16 @@
-// The client's side of one exchange: an HTTP/1.1 connection's turn, later also an HTTP/2 stream.
+// The client's side of one exchange: an HTTP/1.1 connection's turn, or an HTTP/2 stream.
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <string_view>
 
+#include "proxy/forward/end.h"
 #include "proxy/forward/outgoing.h"
 #include "proxy/http/head.h"
 #include "proxy/http/head_writer.h"
 
 namespace flaskscale::forward {
-
-enum class End : uint8_t { more_follows, last };
 
 // What becomes of the client's connection when its exchange has ended.
 enum class AfterExchange : uint8_t {
@@ -30,6 +31,8 @@ class ClientStream {
                               std::string_view trailers) = 0;
   virtual SendState send_body(std::string_view body, End end, std::string_view trailers) = 0;
 
+  // Whether this 101 is what the client's request for a tunnel asks for. Before send_switch().
+  virtual bool accepts_switch(const http::ResponseHead& /*head*/) { return true; }
   // A 101 head with the first bytes of the backend's; from now on both sides are plain bytes.
   virtual SendState send_switch(const http::ResponseHead& head, std::string_view bytes) = 0;
   virtual SendState send_tunnelled(std::string_view bytes) = 0;
@@ -42,6 +45,9 @@ class ClientStream {
   // Whether the exchange takes more request bytes now.
   enum class RequestFlow : uint8_t { paused, flowing };
   virtual void set_request_flow(RequestFlow flow) = 0;
+
+  // How many response bytes it takes at once: more need not be read from a backend at a time.
+  virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
 
   // The exchange is over and must not be touched any more.
   virtual void on_exchange_end(AfterExchange after) = 0;

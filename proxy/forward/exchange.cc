@@ -1,12 +1,14 @@
 #include "proxy/forward/exchange.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
 #include "balancer/pool.h"
 #include "base/check.h"
+#include "proxy/forward/backend_connection.h"
+#include "proxy/forward/connection_facts.h"
+#include "proxy/forward/http2_backend_set.h"
 #include "proxy/forward/local_pool.h"
 #include "proxy/forward/worker_services.h"
 #include "proxy/http/head_writer.h"
@@ -56,12 +58,21 @@ void Exchange::start(ClientStream& client, const RequestOrigin& origin,
   announced_body_ = head.framing == http::Framing::chunked ? std::numeric_limits<uint64_t>::max()
                                                            : head.content_length;
   wants_upgrade_ = !head.upgrade.empty();
-  informational_allowed_ = head.version == http::Version::http11;
+  is_grpc_ = origin.is_grpc;
+  informational_allowed_ = head.version >= http::Version::http11;
   wants_json_ = http::prefers_json(http::find_field(head.fields, "accept"));
   phase_ = Phase::queued;
-  write_request(head, origin);
+  const bool trusted = origin.listener->trusts(origin.ends.client);
+  identify(head, origin, trusted);
   if (services_.access_log != nullptr) remember_for_log(head);
 
+  // Before everything else: an authority comes to whatever host it checks, in cleartext.
+  if (answer_challenge(head, end)) return;
+  if (origin.listener->redirect_to_https) {
+    request_complete_ = end == End::last;
+    redirect_to_https(head, *origin.listener->redirect_to_https);
+    return;
+  }
   const Snapshot& shared = *snapshot_->shared;
   const auto route = shared.router.match(head.authority, head.path);
   if (!route) {
@@ -69,23 +80,54 @@ void Exchange::start(ClientStream& client, const RequestOrigin& origin,
     fail(404, balancer::kReasonNoRoute);
     return;
   }
-  pool_ = snapshot_->pools[shared.pool_of_route[*route]];
+  route_ = &shared.routes[*route];
+  if (route_->action.answers()) {
+    request_complete_ = end == End::last;
+    answer_by_route(head, origin.scheme);
+    return;
+  }
+  pool_ = snapshot_->pools[route_->pool];
+  http2_backend_ = pool_->traits.h2c;
+  if (http2_backend_ && wants_upgrade_) {
+    request_complete_ = end == End::last;
+    fail(501, "upgrade_not_supported");
+    return;
+  }
+  choose_wishes(head);
+  write_request(head, origin, trusted);
   append_request_body(body, end, request_decoder_.trailers());
+}
+
+void Exchange::ask_for_slot() {
   asked_ = services_.loop.now();
   acquire(std::nullopt, 0);
 }
 
-void Exchange::write_request(const http::RequestHead& head, const RequestOrigin& origin) {
-  client_text_.clear();
-  origin.client.append_to(client_text_);
-  std::string_view id;
-  if (origin.client_is_trusted) id = http::find_field(head.fields, "x-request-id");
-  request_id_ = http::is_valid_request_id(id) ? id : services_.new_request_id();
-  const http::RequestFacts facts{client_text_, origin.scheme, request_id_,
-                                 origin.client_is_trusted};
+void Exchange::write_request(const http::RequestHead& head, const RequestOrigin& origin,
+                             bool trusted) {
+  http::RequestFacts facts;
+  facts.client_address = client_text_;
+  if (ends_.client != origin.ends.client) {
+    // Whom we hear from: the list that a trusted proxy has begun is continued.
+    std::string& peer = services_.head_out;
+    peer.clear();
+    if (origin.ends.has_client()) origin.ends.client.append_to(peer);
+    facts.client_address = peer;
+  }
+  facts.scheme = origin.scheme;
+  facts.request_id = request_id_;
+  if (origin.tls != nullptr) facts.client_subject = origin.tls->client_subject;
+  facts.client_is_trusted = trusted;
+  const RouteAction& action = route_->action;
+  if (!action.request_edits().empty()) facts.edits = &action.request_edits();
+  if (!action.strip_prefix().empty()) {
+    const std::string_view path = action.rewrite_path(head.path, services_.route_text);
+    facts.path = path;
+    if (path.data() != head.path.data()) facts.path_prefix = action.strip_prefix();
+  }
   request_bytes_.clear();
   http::write_request_head(head, facts, request_bytes_);
-  bytes_in_ = origin.head_bytes;
+  request_head_bytes_ = request_bytes_.size();
 }
 
 void Exchange::remember_for_log(const http::RequestHead& head) {
@@ -110,6 +152,8 @@ void Exchange::acquire(std::optional<Time> first_enqueued, uint64_t avoid_backen
   }
   request.first_enqueued = first_enqueued;
   request.avoid_backend = avoid_backend;
+  request.sticky = sticky_;
+  request.hash = hash_;
   auto outcome = pool_->pool().acquire(pool_->view(), request, *this, services_.home);
   if (outcome.slot) {
     dispatch(std::move(outcome.slot));
@@ -151,12 +195,20 @@ void Exchange::on_queue_deadline(Time now) {
 void Exchange::dispatch(balancer::Slot slot) {
   deadline_.cancel();
   slot_ = std::move(slot);
+  written_earlier_ = written_;
   const Time now = services_.loop.now();
   if (queue_time_ < Duration::zero()) queue_time_ = now - asked_;
   if (services_.access_log != nullptr) backend_text_ = slot_.backend().address();
-  backend_ = take_live_connection();
-  if (backend_ != nullptr) {
-    backend_->lend_to(*this);
+  if (http2_backend_) {
+    lend_stream(now);
+  } else {
+    lend_connection(now);
+  }
+}
+
+void Exchange::lend_connection(Time now) {
+  if (auto connection = take_live_connection()) {
+    backend_ = BackendConnection::lend(std::move(connection), *this);
     send_request();
     return;
   }
@@ -171,7 +223,24 @@ void Exchange::dispatch(balancer::Slot slot) {
   services_.exchange_connect.restart(deadline_, this, now);
 }
 
+void Exchange::lend_stream(Time now) {
+  phase_ = Phase::connecting;
+  connect_began_ = now;
+  auto lent = pool_->http2().lend(services_, slot_.backend(), *this);
+  if (!lent) {
+    on_backend_broken(lent.error());
+    return;
+  }
+  backend_ = std::move(lent->stream);
+  if (lent->is_connected) {
+    send_request();
+  } else {
+    services_.exchange_connect.restart(deadline_, this, now);
+  }
+}
+
 std::unique_ptr<BackendConnection> Exchange::take_live_connection() {
+  if (pool_->traits.proxy_protocol != http::ProxyProtocol::none) return nullptr;
   const bool must_ask = !http::is_idempotent(method_) || !replayable_;
   while (auto connection = pool_->take_idle(slot_.backend().id())) {
     const bool rested = services_.loop.now() - connection->idle_since.since() > kTrustedRest;
@@ -189,9 +258,16 @@ void Exchange::on_connected() {
 void Exchange::send_request() {
   phase_ = Phase::waiting;
   sent_at_ = services_.loop.now();
-  backend_->expect_response(method_);
-  const std::string_view bytes = request_bytes_;
-  const SendState state = backend_->send(std::span(&bytes, 1));
+  std::string& lead = services_.head_out;
+  lead.clear();
+  http::write_proxy_header(pool_->traits.proxy_protocol, ends_, lead);
+  const SendState state =
+      backend_->send_request({.lead = lead,
+                              .bytes = request_bytes_,
+                              .head_bytes = request_head_bytes_,
+                              .method = method_,
+                              .end = request_complete_ ? End::last : End::more_follows,
+                              .trailers = request_trailers_});
   if (state == SendState::failed) {
     on_backend_broken(Error{ErrorCode::closed_by_peer, Origin::backend, Retry::always, "write"});
     return;
@@ -213,6 +289,11 @@ void Exchange::append_request_body(std::string_view body, End end, std::string_v
   bytes_in_ += body.size();
   request_complete_ = end == End::last;
   if (request_framing_ == http::Framing::none) return;
+  if (http2_backend_) {
+    request_bytes_.append(body);
+    request_trailers_ = trailers;
+    return;
+  }
   if (request_framing_ == http::Framing::chunked) {
     if (!body.empty()) {
       http::append_chunk_size(body.size(), request_bytes_);
@@ -236,29 +317,37 @@ void Exchange::on_request_body(std::string_view body, End end, std::string_view 
   send_request_body(body, end, trailers);
 }
 
+// While the request may have to be sent again, all of it is kept. HTTP/2 tells which requests no
+// backend has begun with, and those may be sent again whatever they ask for.
+bool Exchange::may_keep_request() const {
+  return http::is_idempotent(method_) || (http2_backend_ && phase_ == Phase::waiting);
+}
+
 void Exchange::send_request_body(std::string_view body, End end, std::string_view trailers) {
-  // While the request may have to be sent again, all of it is kept.
   const size_t before = request_bytes_.size();
-  if (replayable_ && (!http::is_idempotent(method_) || before + body.size() > kHeldRequestBytes)) {
+  if (replayable_ && (!may_keep_request() || before + body.size() > kHeldRequestBytes)) {
     replayable_ = false;
   }
   if (!replayable_) request_bytes_.clear();
   const size_t from = request_bytes_.size();
-  SendState state = SendState::sent;
-  if (request_framing_ == http::Framing::content_length && !replayable_) {
+  std::string_view piece = body;
+  if (!replayable_ && (http2_backend_ || request_framing_ == http::Framing::content_length)) {
     bytes_in_ += body.size();
     request_complete_ = end == End::last;
-    state = backend_->send(std::span(&body, 1));
   } else {
     append_request_body(body, end, trailers);
-    const std::string_view piece = std::string_view(request_bytes_).substr(from);
-    state = backend_->send(std::span(&piece, 1));
+    piece = std::string_view(request_bytes_).substr(from);
   }
+  const SendState state = backend_->send(piece, end, trailers);
   if (state == SendState::failed) {
     backend_->stop_sending();  // an answer may have been given before the backend closed
     return;
   }
-  if (phase_ == Phase::waiting) restart_response_timer();
+  if (phase_ == Phase::waiting) {
+    restart_response_timer();
+  } else if (phase_ == Phase::responding) {
+    services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
+  }
   if (state == SendState::blocked && !request_complete_) {
     client_->set_request_flow(ClientStream::RequestFlow::paused);
   }
@@ -290,7 +379,7 @@ void Exchange::on_response(const http::ResponseHead& head, std::string_view body
   bytes_out_ += body.size();
   if (end == End::more_follows)
     services_.exchange_tunnel.restart(deadline_, this, services_.loop.now());
-  const SendState state = client_->send_head(head, body, end, trailers);
+  const SendState state = client_->send_head(edited(head), body, end, trailers);
   if (phase_ == Phase::ended) return;
   if (end == End::last) {
     complete_response();

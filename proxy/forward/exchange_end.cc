@@ -6,6 +6,7 @@
 #include "proxy/forward/exchange.h"
 #include "proxy/forward/local_pool.h"
 #include "proxy/forward/worker_services.h"
+#include "proxy/http/grpc_status.h"
 #include "proxy/http/head_writer.h"
 
 namespace flaskscale::forward {
@@ -13,7 +14,7 @@ namespace {
 
 using balancer::ExchangeResult;
 
-constexpr uint16_t kMaxRetries = 2;
+constexpr uint16_t kMaxRetries = 3;
 
 }  // namespace
 
@@ -56,12 +57,14 @@ void Exchange::on_backend_broken(const Error& error) {
     fail(503, "out_of_descriptors", 1);
     return;
   }
+  if (error.retry == Retry::always) written_ = written_earlier_;  // this try was not begun with
   const bool connecting = phase_ == Phase::connecting || error.code == ErrorCode::resolve_failed;
   result_ = connecting ? ExchangeResult::connect_failed : ExchangeResult::broken;
   // A backend may close a connection that rests at any time, also just as it is used again.
-  if (backend_ != nullptr && backend_->is_reused() && !backend_->received_anything()) {
-    result_ = ExchangeResult::client_left;
-  }
+  // One that takes no more requests on a connection is not ill either.
+  const bool unlucky =
+      backend_ != nullptr && backend_->is_reused() && !backend_->received_anything();
+  if (unlucky || error.code == ErrorCode::cancelled) result_ = ExchangeResult::client_left;
   if (may_try_again(error) && begin_retry()) {
     try_again();
     return;
@@ -70,6 +73,8 @@ void Exchange::on_backend_broken(const Error& error) {
     fail(504, "connect_timeout");
   } else if (connecting) {
     fail(502, "connect_failed");
+  } else if (error.code == ErrorCode::cancelled) {
+    fail(503, "backend_refused", 1);
   } else if (error.code == ErrorCode::bad_message) {
     fail(502, "bad_response");
   } else {
@@ -94,29 +99,34 @@ bool Exchange::begin_retry() {
   return retrying_;
 }
 
+// The first retry goes out at once. When that failed too, the only free slots may be those of a
+// backend that is just dying: it, or who sees it die, is given a moment.
 void Exchange::try_again() {
   ++retries_;
-  const uint64_t failed_backend = slot_.backend().id();
+  failed_backend_ = slot_.backend().id();
   pool_->pool().report(slot_.backend(), result_, services_.loop.now());
   result_ = ExchangeResult::ok;
   deadline_.cancel();
-  BackendConnection::discard(std::move(backend_));
+  backend_.reset();
   { const balancer::Slot freed = std::move(slot_); }
   phase_ = Phase::queued;
   if (client_closed_) {
     on_client_lost("client_left");
-    return;
+  } else if (retries_ > 1) {
+    services_.exchange_pause.restart(deadline_, this, services_.loop.now());
+  } else {
+    acquire(asked_, failed_backend_);
   }
-  acquire(asked_, failed_backend);
 }
+
+void Exchange::on_pause_end() { acquire(asked_, failed_backend_); }
 
 // An answer of our own if that is still possible; else the client must see that the response broke
 // off.
 void Exchange::fail(uint16_t status, std::string_view reason, uint32_t retry_after_s) {
   reason_ = reason;
   if (status_ != 0) {
-    aborted_ = true;
-    finish(AfterExchange::cut);
+    break_off(status);
     return;
   }
   status_ = status;
@@ -125,8 +135,10 @@ void Exchange::fail(uint16_t status, std::string_view reason, uint32_t retry_aft
   answer.reason = reason;
   answer.retry_after_s = retry_after_s;
   answer.wants_json = wants_json_;
+  answer.is_grpc = is_grpc_;
   answer.request_id = request_id_;
   answer.head_only = method_ == http::Method::head;
+  if (route_ != nullptr) answer.edits = &route_->action.response_edits();
   const bool client_is_whole = request_complete_;
   answer.after =
       client_is_whole ? http::ClientConnectionAfter::keep : http::ClientConnectionAfter::close;
@@ -134,19 +146,37 @@ void Exchange::fail(uint16_t status, std::string_view reason, uint32_t retry_aft
   finish(client_is_whole ? AfterExchange::keep : AfterExchange::close);
 }
 
+// A client of gRPC hears why: a reset stream would read as a fault of this proxy.
+void Exchange::break_off(uint16_t status) {
+  aborted_ = true;
+  if (is_grpc_ && phase_ == Phase::responding) {
+    std::string trailers;
+    http::append_grpc_status(status, reason_, trailers);
+    if (client_->send_body({}, End::last, trailers) != SendState::failed) {
+      finish(AfterExchange::close);
+      return;
+    }
+  }
+  finish(AfterExchange::cut);
+}
+
 void Exchange::release_backend(bool reusable_wanted) {
   if (backend_ == nullptr) return;
-  const bool reusable = backend_->take_back();
-  if (reusable && reusable_wanted && slot_.backend().limit() != 0 && !services_.draining) {
-    pool_->keep_idle(std::move(backend_), services_.loop.now());
-  } else {
-    BackendConnection::discard(std::move(backend_));
+  // A PROXY header speaks for one client.
+  const bool shared = pool_->traits.proxy_protocol == http::ProxyProtocol::none;
+  auto after = BackendStream::After::discard;
+  if (slot_.backend().limit() == 0 || services_.draining) {
+    after = BackendStream::After::retire;
+  } else if (reusable_wanted && shared) {
+    after = BackendStream::After::keep;
   }
+  backend_.release()->release(after);
 }
 
 void Exchange::finish(AfterExchange after) {
   FS_CHECK(phase_ != Phase::ended && phase_ != Phase::unused);
   const Time now = services_.loop.now();
+  if (phase_ == Phase::tunnel) forget_tunnel();
   phase_ = Phase::ended;
   deadline_.cancel();
   if (ticket_ != nullptr) {
@@ -183,6 +213,8 @@ void Exchange::record(Time now) {
   record.reason = reason_;
   record.status = status_;
   record.aborted = aborted_;
+  record.intended = intended_;
+  record.tunnel = status_ == 101;
   record.retries = retries_;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
@@ -201,8 +233,9 @@ void Exchange::record(Time now) {
 void Exchange::reset() {
   FS_CHECK(ticket_ == nullptr && backend_ == nullptr && !slot_);
   constexpr size_t kKeptCapacity = 8U << 10U;
-  for (std::string* text : {&request_bytes_, &request_id_, &client_text_, &method_text_, &host_,
-                            &path_, &user_agent_, &referer_, &backend_text_}) {
+  for (std::string* text :
+       {&request_bytes_, &request_trailers_, &request_id_, &client_text_, &method_text_, &host_,
+        &path_, &user_agent_, &referer_, &backend_text_}) {
     text->clear();
     if (text->capacity() > kKeptCapacity) text->shrink_to_fit();
   }
@@ -210,6 +243,11 @@ void Exchange::reset() {
   snapshot_ = nullptr;
   pool_ = nullptr;
   phase_ = Phase::unused;
+  route_ = nullptr;
+  sticky_.reset();
+  hash_.reset();
+  intended_ = secure_ = http2_backend_ = is_grpc_ = written_earlier_ = false;
+  request_head_bytes_ = 0;
   request_complete_ = wants_upgrade_ = written_ = retrying_ = aborted_ = client_closed_ = false;
   client_tunnel_ended_ = backend_tunnel_ended_ = false;
   replayable_ = true;

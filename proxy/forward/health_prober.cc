@@ -4,9 +4,14 @@
 #include <cerrno>
 #include <variant>
 
+#include "base/log.h"
+#include "proxy/forward/http2_probe.h"
+#include "proxy/forward/snapshot.h"
 #include "proxy/http/http1_parser.h"
+#include "proxy/http/proxy_protocol.h"
 #include "proxy/net/socket_transport.h"
 #include "proxy/net/timer.h"
+#include "proxy/net/tls_transport.h"
 
 namespace flaskscale::forward {
 namespace {
@@ -22,15 +27,14 @@ constexpr Duration kFirstInterval = std::chrono::milliseconds(250);
 // One backend's check: waits, connects, asks, judges, waits again.
 class HealthProbe final : public net::TransportHandler, public net::Retired {
  public:
-  HealthProbe(net::EventLoop& loop, AddressBook& book, Random& random, std::string address,
-              const config::HealthModel& health, std::function<void(bool)> on_verdict)
-      : loop_(loop),
-        book_(book),
-        random_(random),
+  HealthProbe(HealthProber& prober, std::string pool, std::string address,
+              const config::HealthModel& health)
+      : prober_(&prober),
+        loop_(prober.loop_),
+        pool_(std::move(pool)),
         address_(std::move(address)),
         health_(health),
-        on_verdict_(std::move(on_verdict)),
-        timer_(loop, [this] { on_time(); }) {
+        timer_(prober.loop_, [this] { on_time(); }) {
     timer_.start_once(Duration::zero());
   }
 
@@ -38,7 +42,7 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
 
   // From now on nothing is reported.
   void stop() {
-    on_verdict_ = nullptr;
+    prober_ = nullptr;
     transport_.reset();
     timer_.stop();
   }
@@ -47,16 +51,24 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
     if (transport_ == nullptr || sent_) return;
     const int error_number = transport_->connect_result();
     if (error_number == EINPROGRESS) return;
-    if (error_number != 0 || health_.path.empty()) {
+    const bool h2c = health_.protocol == config::BackendProtocol::h2c;
+    if (error_number != 0 || (health_.path.empty() && !h2c)) {
+      if (error_number != 0) tell_tls_failure();
       conclude(error_number == 0);
       return;
     }
     sent_ = true;
-    const std::string request = "GET " + health_.path + " HTTP/1.1\r\nHost: " + address_ +
-                                "\r\nUser-Agent: flaskscale-health\r\nConnection: close\r\n\r\n";
-    const std::string_view bytes = request;
-    // A fresh connection takes a request of this size whole.
-    if (transport_->write(std::span(&bytes, 1)).bytes != bytes.size()) {
+    const std::string host = is_unix_address(address_) ? "localhost" : address_;
+    std::string request;
+    if (h2c) {
+      http2_ = std::make_unique<Http2Probe>(host, health_.path);
+      request = http2_->take_output();
+    } else {
+      http::write_proxy_header(proxy_protocol_of(health_.proxy_protocol), {}, request);
+      request += "GET " + health_.path + " HTTP/1.1\r\nHost: " + host +
+                 "\r\nUser-Agent: flaskscale-health\r\nConnection: close\r\n\r\n";
+    }
+    if (!write(request)) {
       conclude(false);
       return;
     }
@@ -76,6 +88,10 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
       conclude(false);
       return;
     }
+    if (http2_ != nullptr) {
+      on_http2_bytes({buffer, result.bytes});
+      return;
+    }
     received_.append(buffer, result.bytes);
     http::ResponseHead head;
     const auto outcome = parser_.parse(received_, http::HeadLimits{kMaxHead, 100, kMaxHead},
@@ -86,6 +102,20 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
   }
 
  private:
+  // A fresh connection takes as little as this whole.
+  bool write(std::string_view bytes) {
+    return bytes.empty() || transport_->write(std::span(&bytes, 1)).bytes == bytes.size();
+  }
+
+  void on_http2_bytes(std::string_view bytes) {
+    const bool goes_on = http2_->receive(bytes) && write(http2_->take_output());
+    if (const auto verdict = http2_->verdict()) {
+      conclude(*verdict);
+    } else if (!goes_on) {
+      conclude(false);
+    }
+  }
+
   void on_time() {
     if (transport_ != nullptr) {
       conclude(false);
@@ -98,7 +128,7 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
     received_.clear();
     parser_.reset();
     sent_ = false;
-    const auto address = book_.find(address_);
+    const auto address = prober_->address_book_.find(address_);
     if (!address) {
       conclude(false);
       return;
@@ -114,27 +144,49 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
       return;
     }
     transport_ = *std::move(transport);
+    tls_ = nullptr;
+    if (const auto tls = prober_->tls_.find(pool_); tls != prober_->tls_.end()) {
+      auto secure = std::make_unique<net::TlsTransport>(prober_->tls_io_, std::move(transport_),
+                                                        tls->second->new_connection(address_),
+                                                        tls->second, *this);
+      tls_ = secure.get();
+      transport_ = std::move(secure);
+    }
     timer_.start_once(health_.timeout);
+  }
+
+  // A wrong certificate stays wrong: it is told once, until it is another failure or none.
+  void tell_tls_failure() {
+    if (tls_ == nullptr || tls_->failure_detail().empty() || tls_->failure_detail() == told_) {
+      return;
+    }
+    told_ = tls_->failure_detail();
+    spdlog::warn("pool '{}': no TLS with backend {}: {}", pool_, address_, told_);
   }
 
   void conclude(bool good) {
     transport_.reset();
+    http2_.reset();
+    tls_ = nullptr;
+    if (good) told_.clear();
     seen_good_ = seen_good_ || good;
     const Duration interval =
         seen_good_ ? health_.interval : std::min<Duration>(health_.interval, kFirstInterval);
     timer_.start_once(
-        std::chrono::duration_cast<Duration>(interval * (0.9 + 0.2 * random_.unit())));
-    if (on_verdict_) on_verdict_(good);
+        std::chrono::duration_cast<Duration>(interval * (0.9 + 0.2 * prober_->random_.unit())));
+    prober_->on_verdict_(pool_, address_, good);  // may stop this probe
   }
 
+  HealthProber* prober_;  // null: stopped
   net::EventLoop& loop_;
-  AddressBook& book_;
-  Random& random_;
+  const std::string pool_;
   const std::string address_;
   const config::HealthModel health_;
-  std::function<void(bool)> on_verdict_;
   net::Timer timer_;
-  std::unique_ptr<net::SocketTransport> transport_;
+  std::unique_ptr<net::Transport> transport_;
+  std::unique_ptr<Http2Probe> http2_;  // while one over HTTP/2 is under way
+  net::TlsTransport* tls_ = nullptr;   // transport_, if it is one
+  std::string told_;                   // the failure that the log knows
   http::Http1ResponseParser parser_;
   std::string received_;
   bool sent_ = false;
@@ -143,7 +195,11 @@ class HealthProbe final : public net::TransportHandler, public net::Retired {
 
 HealthProber::HealthProber(net::EventLoop& loop, AddressBook& address_book, uint64_t seed,
                            OnVerdict on_verdict)
-    : loop_(loop), address_book_(address_book), random_(seed), on_verdict_(std::move(on_verdict)) {}
+    : loop_(loop),
+      tls_io_(loop),
+      address_book_(address_book),
+      random_(seed),
+      on_verdict_(std::move(on_verdict)) {}
 
 HealthProber::~HealthProber() = default;
 
@@ -155,9 +211,7 @@ void HealthProber::watch(const std::string& pool, const std::string& address,
     probe->stop();
     loop_.retire(std::move(probe));
   }
-  probe = std::make_unique<HealthProbe>(
-      loop_, address_book_, random_, address, health,
-      [this, pool, address](bool good) { on_verdict_(pool, address, good); });
+  probe = std::make_unique<HealthProbe>(*this, pool, address, health);
 }
 
 void HealthProber::forget(const std::string& pool, const std::string& address) {

@@ -11,6 +11,8 @@
 #include "proxy/config/model.h"
 #include "proxy/forward/address_book.h"
 #include "proxy/net/event_loop.h"
+#include "proxy/net/tls_client_context.h"
+#include "proxy/net/tls_io.h"
 
 namespace flaskscale::forward {
 
@@ -33,8 +35,15 @@ class HealthProber {
              const config::HealthModel& health);
   void forget(const std::string& pool, const std::string& address);
 
+  // The pools whose backends speak TLS, by name; from the next probe of each backend on.
+  using BackendTls = std::map<std::string, std::shared_ptr<const net::TlsClientContext>>;
+  void use_tls(BackendTls tls) { tls_ = std::move(tls); }
+
  private:
+  friend class HealthProbe;
   net::EventLoop& loop_;
+  net::TlsIo tls_io_;
+  BackendTls tls_;
   AddressBook& address_book_;
   Random random_;
   OnVerdict on_verdict_;

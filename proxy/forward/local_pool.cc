@@ -49,6 +49,7 @@ void LocalPool::check_idle(Time now) {
   while (void* aged = idle_age_.take_expired(now, keepalive_idle)) {
     drop_idle(*static_cast<BackendConnection*>(aged));
   }
+  http2_.check_idle(now, keepalive_idle);
   // Backends come and go with their instances.
   std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
 }
@@ -58,6 +59,7 @@ void LocalPool::drop_all_idle() {
     for (auto& connection : list) BackendConnection::discard(std::move(connection));
   }
   idle_.clear();
+  http2_.retire_all();
 }
 
 void LocalPool::check_queue(Time now) {

@@ -7,6 +7,7 @@
 
 #include "balancer/pool.h"
 #include "base/timeout_list.h"
+#include "proxy/forward/http2_backend_set.h"
 #include "proxy/forward/snapshot.h"
 
 namespace flaskscale::forward {
@@ -35,12 +36,17 @@ class LocalPool {
   // Retires one idle connection: its peer closed it, it aged, or its backend drains.
   void drop_idle(BackendConnection& connection);
 
+  // Of backends that speak HTTP/2: shared, and never among the above.
+  Http2BackendSet& http2() { return http2_; }
+
   // Drops what has been idle for longer than the pool allows.
   void check_idle(Time now);
   void drop_all_idle();
   void check_queue(Time now);
 
-  Duration keepalive_idle{};  // of the current snapshot
+  // Of the current snapshot.
+  Duration keepalive_idle{};
+  PoolTraits traits;
   // Waiting exchanges: up to the pool's queue time-out in the first list; those whose hold time has
   // stretched are asked again each second in the second.
   TimeoutList queued;
@@ -53,6 +59,7 @@ class LocalPool {
   TimeoutList idle_age_;
   std::unordered_map<uint64_t, std::vector<std::unique_ptr<BackendConnection>>>
       idle_;  // by backend id
+  Http2BackendSet http2_;
 };
 
 }  // namespace flaskscale::forward

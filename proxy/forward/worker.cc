@@ -5,6 +5,8 @@
 
 #include "balancer/pool.h"
 #include "base/check.h"
+#include "proxy/forward/client_connection.h"
+#include "proxy/forward/client_greeting.h"
 #include "proxy/forward/exchange.h"
 #include "proxy/net/socket_transport.h"
 
@@ -17,7 +19,9 @@ constexpr unsigned kTicksPerSecond = 10;
 }  // namespace
 
 Worker::Worker(WorkerGroup& group, uint16_t number, uint64_t seed)
-    : group_(group), number_(number), services_(loop_, number, seed, group.address_book, *this) {}
+    : group_(group), services_(loop_, number, seed, group.address_book, *this) {
+  services_.acme_challenges = &group.acme_challenges;
+}
 
 Worker::~Worker() { FS_CHECK(!thread_.joinable()); }
 
@@ -30,6 +34,7 @@ void Worker::set_up(std::shared_ptr<const Snapshot> snapshot, WorkerLog log) {
 void Worker::start() {
   thread_ = std::thread([this] {
     loop_.at_turn_end([this] { services_.recycle(); });
+    loop_.before_wait([this] { return services_.serve_waiting(); });
     timer_ = std::make_unique<net::Timer>(loop_, [this] { tick(); });
     timer_->start_every(kTick);
     loop_.run();
@@ -66,8 +71,8 @@ void Worker::remove_listener(uint64_t id) {
   });
 }
 
-void Worker::begin_drain() {
-  loop_.post([this] { drain_here(); });
+void Worker::begin_drain(Duration limit) {
+  loop_.post([this, limit] { drain_here(limit); });
 }
 
 void Worker::stop() {
@@ -90,14 +95,13 @@ void Worker::on_accept(uint32_t listener, net::OwnedFd socket, const net::Socket
   Worker* const other = less_loaded();
   (other == nullptr ? this : other)->assigned_.fetch_add(1, std::memory_order_relaxed);
   if (other == nullptr) {
-    adopt(listener, std::move(socket), peer.ip());
+    adopt(listener, std::move(socket), peer);
     return;
   }
   services_.counters.on_handed_over();
   auto shared = std::make_shared<net::OwnedFd>(std::move(socket));
-  other->loop_.post([other, listener, shared, ip = peer.ip()] {
-    other->adopt(listener, std::move(*shared), ip);
-  });
+  other->loop_.post(
+      [other, listener, shared, peer] { other->adopt(listener, std::move(*shared), peer); });
 }
 
 // Exact over all workers.
@@ -123,18 +127,33 @@ Worker* Worker::less_loaded() const {
   return mine > fewest + std::max<uint32_t>(4, mine / 8) ? least : nullptr;
 }
 
-void Worker::adopt(uint32_t listener, net::OwnedFd socket, const IpAddress& peer) {
+void Worker::adopt(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer) {
   services_.counters.on_opened();
-  auto client = std::make_unique<ClientConnection>(services_, *this, listener, peer);
+  ConnectionFacts facts;
+  facts.listener = listener;
+  http::ConnectionEnds& ends = facts.ends;
+  ends.client = peer.ip();
+  ends.client_port = peer.port();
+  if (services_.snapshot().tells_ends) {
+    const auto server = net::local_address(socket.get());
+    ends.server = server.ip();
+    ends.server_port = server.port();
+  }
+  std::unique_ptr<ClientSession> client;
+  if (services_.snapshot().listeners[listener].needs_greeting()) {
+    client = std::make_unique<ClientGreeting>(services_, *this, std::move(facts));
+  } else {
+    client = std::make_unique<ClientConnection>(services_, *this, std::move(facts));
+  }
   client->list_index = static_cast<uint32_t>(clients_.size());
-  ClientConnection& connection = *client;
+  ClientSession& connection = *client;
   clients_.push_back(std::move(client));
-  connection.open(std::make_unique<net::SocketTransport>(loop_, socket.release(), connection));
+  connection.open(std::make_unique<net::SocketTransport>(loop_, socket.release(), connection), {});
   if (services_.draining) connection.on_drain();
 }
 
-void Worker::on_client_closed(ClientConnection& connection) {
-  const uint32_t index = connection.list_index;
+void Worker::on_session_closed(ClientSession& session) {
+  const uint32_t index = session.list_index;
   auto closed = std::move(clients_[index]);
   if (index + 1 < clients_.size()) {
     clients_[index] = std::move(clients_.back());
@@ -147,6 +166,18 @@ void Worker::on_client_closed(ClientConnection& connection) {
   loop_.retire(std::move(closed));
 }
 
+void Worker::replace_session(ClientSession& session, std::unique_ptr<ClientSession> next,
+                             std::unique_ptr<net::Transport> transport, std::string_view received) {
+  next->list_index = session.list_index;
+  ClientSession& opened = *next;
+  transport->set_handler(opened);
+  loop_.retire(std::exchange(clients_[session.list_index], std::move(next)));
+  opened.open(std::move(transport), received);
+  const bool is_open =
+      opened.list_index < clients_.size() && clients_[opened.list_index].get() == &opened;
+  if (is_open && services_.draining) opened.on_drain();
+}
+
 void Worker::tick() {
   services_.check_timeouts(loop_.now());
   if (group_.connections.load() < services_.snapshot().max_connections) {
@@ -155,8 +186,9 @@ void Worker::tick() {
   if (++ticks_ % kTicksPerSecond == 0 && log_.flush) log_.flush();
 }
 
-void Worker::drain_here() {
+void Worker::drain_here(Duration limit) {
   if (std::exchange(services_.draining, true)) return;
+  services_.drain_window = DrainWindow{loop_.now(), loop_.now() + limit};
   for (auto& listening : listeners_) listening.acceptor->accept_all();
   listeners_.clear();
   // Backwards: closing one moves the last into its place.

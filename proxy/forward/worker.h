@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "balancer/admission.h"
-#include "proxy/forward/client_connection.h"
+#include "proxy/forward/acme_challenges.h"
+#include "proxy/forward/client_session.h"
 #include "proxy/forward/worker_services.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/listen_socket.h"
@@ -21,6 +23,7 @@ namespace flaskscale::forward {
 struct WorkerGroup {
   std::vector<std::unique_ptr<class Worker>> workers;  // constant while they run
   AddressBook address_book;
+  AcmeChallenges acme_challenges;
   std::atomic<uint32_t> connections{0};  // open client connections of all workers
 };
 
@@ -31,7 +34,7 @@ struct WorkerLog {
   std::function<void()> flush;                   // called each second on the worker's thread
 };
 
-class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
+class Worker final : public balancer::WaiterHome, public ClientSessionOwner {
  public:
   Worker(WorkerGroup& group, uint16_t number, uint64_t seed);
   ~Worker();  // stopped and joined
@@ -48,8 +51,9 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   // `id` is the caller's name for it; `listener` the index in the snapshots' listeners.
   void add_listener(uint64_t id, uint32_t listener, net::OwnedFd socket);
   void remove_listener(uint64_t id);
-  // Takes nobody new; connections end after what they are doing.
-  void begin_drain();
+  // Takes nobody new; connections end after what they are doing, tunnels in the last part of
+  // `limit`.
+  void begin_drain(Duration limit);
   // Cuts what is left and ends the thread.
   void stop();
   void join();
@@ -63,7 +67,10 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
 
   // --- Worker thread
   // ----------------------------------------------------------------------------------
-  void on_client_closed(ClientConnection& connection) override;
+  void on_session_closed(ClientSession& session) override;
+  void replace_session(ClientSession& session, std::unique_ptr<ClientSession> next,
+                       std::unique_ptr<net::Transport> transport,
+                       std::string_view received) override;
 
  private:
   struct Listening {
@@ -72,18 +79,17 @@ class Worker final : public balancer::WaiterHome, public ClientConnectionOwner {
   };
 
   void on_accept(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer);
-  void adopt(uint32_t listener, net::OwnedFd socket, const IpAddress& peer);
+  void adopt(uint32_t listener, net::OwnedFd socket, const net::SocketAddress& peer);
   bool take_room();
   Worker* less_loaded() const;
   void tick();
-  void drain_here();
+  void drain_here(Duration limit);
   void stop_here();
 
   WorkerGroup& group_;
-  const uint16_t number_;
   net::EventLoop loop_;
   WorkerServices services_;
-  std::vector<std::unique_ptr<ClientConnection>> clients_;
+  std::vector<std::unique_ptr<ClientSession>> clients_;
   std::vector<Listening> listeners_;
   std::unique_ptr<net::Timer> timer_;
   WorkerLog log_;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "proxy/forward/client_connection.h"
 #include "proxy/forward/exchange.h"
+#include "proxy/forward/http2_connection.h"
 
 namespace flaskscale::forward {
 namespace {
@@ -26,6 +27,9 @@ WorkerServices::WorkerServices(net::EventLoop& event_loop, uint16_t worker_numbe
       random(seed),
       address_book(book),
       home(waiter_home),
+      tls_io(event_loop),
+      handshakes(kHandshakesInTurn),
+      http2_requests(kRequestSharesInTurn),
       read_buffer(kReadBytes),
       wall_start_(std::chrono::system_clock::now()),
       steady_start_(Clock::now()) {}
@@ -47,10 +51,14 @@ LocalPool& WorkerServices::local_pool(const PoolEntry& entry) {
   });
   if (found != pools_.end()) {
     (*found)->keepalive_idle = entry.keepalive_idle;
+    const PoolTraits& before = (*found)->traits;
+    if (before.tls != entry.traits.tls || before.h2c != entry.traits.h2c) (*found)->drop_all_idle();
+    (*found)->traits = entry.traits;
     return **found;
   }
   pools_.push_back(std::make_unique<LocalPool>(entry.runtime, worker, random.next()));
   pools_.back()->keepalive_idle = entry.keepalive_idle;
+  pools_.back()->traits = entry.traits;
   return *pools_.back();
 }
 
@@ -75,6 +83,9 @@ Exchange* WorkerServices::take_exchange() {
 void WorkerServices::give_exchange(Exchange* exchange) { ended_exchanges_.emplace_back(exchange); }
 
 void WorkerServices::recycle() {
+  // One may ask for another turn of its own, or of another's.
+  for (size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
+  to_flush_.clear();
   for (auto& exchange : ended_exchanges_) {
     exchange->reset();
     if (free_exchanges_.size() < kKeptExchanges) free_exchanges_.push_back(std::move(exchange));
@@ -82,15 +93,28 @@ void WorkerServices::recycle() {
   ended_exchanges_.clear();
 }
 
+bool WorkerServices::serve_waiting() {
+  const bool requests = http2_requests.serve();
+  const bool hands = handshakes.serve();
+  return requests || hands;
+}
+
 void WorkerServices::check_timeouts(Time now) {
   const auto& timeouts = snapshot().timeouts;
-  expire(client_idle, now, timeouts.idle, &ClientConnection::on_timeout);
-  expire(client_header, now, timeouts.header, &ClientConnection::on_timeout);
-  expire(client_body, now, timeouts.body, &ClientConnection::on_timeout);
-  expire(client_linger, now, ClientConnection::kLinger, &ClientConnection::on_timeout);
+  expire(client_idle, now, timeouts.idle, &ClientSession::on_timeout);
+  expire(client_header, now, timeouts.header, &ClientSession::on_timeout);
+  expire(client_body, now, timeouts.body, &ClientSession::on_timeout);
+  expire(client_linger, now, ClientConnection::kLinger, &ClientSession::on_timeout);
+  expire(http2_request, now, timeouts.body, &Http2Stream::on_request_timeout);
+  expire(http2_response, now, timeouts.body, &Http2Stream::on_response_timeout);
+  expire(exchange_pause, now, Exchange::kRetryPause, &Exchange::on_pause_end);
   expire(exchange_connect, now, timeouts.connect, &Exchange::on_connect_timeout);
   expire(exchange_response, now, timeouts.response, &Exchange::on_response_timeout);
   expire(exchange_tunnel, now, timeouts.tunnel_idle, &Exchange::on_tunnel_timeout);
+  // Backwards: one that ends gives its place to the last. With it may go others of its connection.
+  for (size_t i = tunnels.size(); i-- > 0;) {
+    if (i < tunnels.size()) tunnels[i]->check_tunnel(now);
+  }
   for (const auto& pool : pools_) {
     pool->check_queue(now);
     pool->check_idle(now);

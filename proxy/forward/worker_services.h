@@ -6,6 +6,7 @@
 #include <ctime>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,25 @@
 #include "base/timeout_list.h"
 #include "proxy/forward/address_book.h"
 #include "proxy/forward/buffer_pool.h"
+#include "proxy/forward/flushed.h"
 #include "proxy/forward/local_pool.h"
 #include "proxy/forward/snapshot.h"
+#include "proxy/forward/tunnel_state.h"
+#include "proxy/forward/turn_ration.h"
 #include "proxy/http/head.h"
+#include "proxy/http/http2_response_fields.h"
 #include "proxy/net/event_loop.h"
+#include "proxy/net/tls_io.h"
 
 namespace flaskscale::forward {
 
+class AcmeChallenges;
 class Exchange;
+
+// Steps of TLS handshakes in a turn of the loop: each may be a third of a millisecond of signing.
+inline constexpr uint32_t kHandshakesInTurn = 1;
+// Connections that may begin more of the requests that they have sent at once.
+inline constexpr uint32_t kRequestSharesInTurn = 1;
 
 // A snapshot as one worker uses it: with its own side of each pool, and counted without atomics.
 struct LocalSnapshot {
@@ -52,8 +64,12 @@ class WorkerServices {
   // stack.
   Exchange* take_exchange();
   void give_exchange(Exchange* exchange);
+  // Its flush() is called at the end of this turn; it stays until then, or is retired.
+  void flush_later(Flushed& flushed) { to_flush_.push_back(&flushed); }
   // At the end of each turn.
   void recycle();
+  // Before the loop waits: steps of the work that is rationed. False: there was none.
+  bool serve_waiting();
 
   // Drops the idle backend connections of all pools, at the end.
   void close_pools();
@@ -73,22 +89,35 @@ class WorkerServices {
   AddressBook& address_book;
   balancer::WaiterHome& home;
   BufferPool buffers;
-  balancer::WorkerCounters counters;             // any thread reads
-  balancer::ExchangeSink* access_log = nullptr;  // null: off
-  bool draining = false;                         // connections end after their exchange
+  net::TlsIo tls_io;
+  TurnRation handshakes;
+  TurnRation http2_requests;  // of connections that send many at once; a step is one's share
+  balancer::WorkerCounters counters;                // any thread reads
+  const AcmeChallenges* acme_challenges = nullptr;  // null: none
+  balancer::ExchangeSink* access_log = nullptr;     // null: off
+  bool draining = false;                            // connections end after their exchange
+  std::optional<DrainWindow> drain_window;          // while draining
+  std::vector<Exchange*> tunnels;                   // those that are one just now, in any order
 
   // Reused for every message; what they hold stands until the next read or head.
   std::vector<char> read_buffer;
   http::RequestHead request_head;
   http::ResponseHead response_head;
   std::string head_out;
+  http::ResponseHead edited_head;  // a response head as a route or pool changes it
+  std::string route_text;          // what the fields and the path that a route writes hold
+  http::Http2ResponseFields http2_fields;
 
   // Deadlines. Owners: ClientConnection …
   TimeoutList client_idle;
   TimeoutList client_header;
   TimeoutList client_body;
   TimeoutList client_linger;
+  // … Http2Stream …
+  TimeoutList http2_request;
+  TimeoutList http2_response;
   // … and Exchange.
+  TimeoutList exchange_pause;
   TimeoutList exchange_connect;
   TimeoutList exchange_response;
   TimeoutList exchange_tunnel;
@@ -101,6 +130,7 @@ class WorkerServices {
   LocalSnapshot* current_ = nullptr;
   std::vector<std::unique_ptr<LocalPool>> pools_;
   std::vector<std::unique_ptr<Exchange>> free_exchanges_;
+  std::vector<Flushed*> to_flush_;
   std::vector<std::unique_ptr<Exchange>> ended_exchanges_;  // this turn
   std::chrono::system_clock::time_point wall_start_;
   Time steady_start_;
