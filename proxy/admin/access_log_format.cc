@@ -24,10 +24,10 @@ constexpr std::array<bool, 256> make_plain_table() {
   for (size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
   return plain;
 }
-constexpr auto kPlain = make_plain_table();
+constexpr auto kPlainBytes = make_plain_table();
 constexpr std::string_view kHex = "0123456789abcdef";
 
-bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
+bool is_plain(char c) { return kPlainBytes[static_cast<unsigned char>(c)]; }
 
 bool is_continuation(unsigned char c) { return (c & 0xc0U) == 0x80U; }
 

@@ -55,6 +55,9 @@ int status_of(ErrorCode code) {
     case ErrorCode::timed_out:
     case ErrorCode::bad_message:
     case ErrorCode::too_large:
+    case ErrorCode::out_of_capacity:
+    case ErrorCode::quota_exceeded:
+    case ErrorCode::misconfigured:
     case ErrorCode::io_error:
     case ErrorCode::internal:
       return 500;

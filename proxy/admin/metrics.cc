@@ -166,6 +166,39 @@ void add_connections(Scrape& scrape, const ServerStatus& status) {
   scrape.counter("flaskscale_malformed_requests_total",
                  "Requests refused before a pool was known, by reason.");
   for (const auto& [reason, count] : traffic.malformed) scrape.add({{"reason", reason}}, count);
+  scrape.counter("flaskscale_answered_requests_total",
+                 "Requests answered without a pool, as the configuration says, by reason.");
+  for (const auto& [reason, count] : traffic.answered) scrape.add({{"reason", reason}}, count);
+}
+
+void add_tls(Scrape& scrape, const ServerStatus& status) {
+  if (status.certificates.empty()) return;
+  scrape.counter("flaskscale_tls_handshakes_total", "TLS handshakes with clients that went well.")
+      .add({{"kind", "full"}}, status.traffic.tls_full)
+      .add({{"kind", "resumed"}}, status.traffic.tls_resumed);
+  scrape.counter("flaskscale_tls_handshake_failures_total",
+                 "TLS handshakes with clients that failed, by reason.");
+  for (const auto& [reason, count] : status.traffic.tls_failed) {
+    scrape.add({{"reason", reason}}, count);
+  }
+  scrape.gauge("flaskscale_tls_certificate_not_after_seconds",
+               "When the certificate ends, in seconds since 1970.");
+  for (const CertificateStatus& certificate : status.certificates) {
+    scrape.add({{"listener", certificate.listener}, {"certificate", certificate.path}},
+               static_cast<double>(certificate.not_after_s));
+  }
+}
+
+void add_acme(Scrape& scrape, const ServerStatus& status) {
+  if (!status.acme) return;
+  scrape.counter("flaskscale_acme_renewals_total", "Certificates asked of the ACME directory.")
+      .add({{"result", "ok"}}, status.acme->issued)
+      .add({{"result", "failed"}}, status.acme->failed);
+  scrape.gauge("flaskscale_acme_failures",
+               "Tries to get the certificate that have failed since it was last got.");
+  for (const AcmeCertificateStatus& certificate : status.acme->certificates) {
+    scrape.add({{"certificate", certificate.names.front()}}, certificate.failures);
+  }
 }
 
 void add_responses(Scrape& scrape, const ServerStatus& status) {
@@ -260,6 +293,10 @@ void add_backends(Scrape& scrape, const ServerStatus& status) {
   using balancer::BackendStatus;
   scrape.gauge("flaskscale_in_flight", "Requests that hold a slot.");
   add_per_pool(scrape, status, [](const PoolStatus& pool) { return pool.load.in_flight; });
+  scrape.gauge("flaskscale_tunnels", "WebSockets and other tunnels that are open.");
+  add_per_pool(scrape, status, [](const PoolStatus& pool) { return pool.traffic.tunnels_open; });
+  scrape.counter("flaskscale_tunnels_total", "Requests that became a tunnel.");
+  add_per_pool(scrape, status, [](const PoolStatus& pool) { return pool.traffic.tunnels; });
   scrape.gauge("flaskscale_slots", "Requests that may be in flight now, over all backends.");
   add_per_pool(scrape, status, slots_now);
   scrape.gauge("flaskscale_backend_up", "1 while the backend passes its health checks.");
@@ -303,6 +340,22 @@ void add_scaling(Scrape& scrape, const ServerStatus& status) {
                  decision.count);
     }
   });
+  scrape.gauge("flaskscale_scaler_alarms",
+               "1 for each alarm of the scaler that is on; an operator should look at it.");
+  for_each_pool(status, [&](const PoolStatus& pool, std::string_view name) {
+    if (!pool.scaling) return;
+    for (const AlarmStatus& alarm : pool.scaling->alarms) {
+      scrape.add({{"pool", name}, {"alarm", alarm.alarm}}, 1.0);
+    }
+  });
+  scrape.counter("flaskscale_hook_events_total",
+                 "Events for the pool's hooks, by what became of them; a retry is counted too.");
+  for_each_pool(status, [&](const PoolStatus& pool, std::string_view name) {
+    if (!pool.scaling) return;
+    for (const auto& [result, count] : pool.scaling->hook_events) {
+      scrape.add({{"pool", name}, {"result", result}}, count);
+    }
+  });
   scrape.gauge("flaskscale_offered_load",
                "Slots' worth of work that clients ask for: arrivals a second times service time.");
   add_per_scaler(scrape, status, [](const ScalingStatus& s) { return s.offered_load; });
@@ -324,6 +377,8 @@ std::string render_metrics(const ServerStatus& status) {
   add_server(scrape, status);
   add_process(scrape, status);
   add_connections(scrape, status);
+  add_tls(scrape, status);
+  add_acme(scrape, status);
   add_responses(scrape, status);
   add_traffic(scrape, status);
   add_queue(scrape, status);

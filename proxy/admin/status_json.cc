@@ -26,6 +26,8 @@ std::string_view policy_name(balancer::Policy policy) {
       return "round_robin";
     case balancer::Policy::random_two:
       return "random_two";
+    case balancer::Policy::consistent_hash:
+      return "consistent_hash";
   }
   return "unknown";
 }
@@ -47,11 +49,22 @@ Json to_json(const ScalingStatus& scaling) {
   Json instances = Json::array();
   for (const InstanceStatus& instance : scaling.instances) {
     instances.push_back(Json{{"name", instance.name},
+                             {"id", instance.id},
                              {"address", instance.address},
+                             {"zone", instance.zone},
+                             {"version", instance.version},
                              {"state", instance.state},
                              {"age_seconds", instance.age_seconds},
-                             {"in_flight", instance.in_flight}});
+                             {"in_flight", instance.in_flight},
+                             {"detail", instance.detail}});
   }
+  Json alarms = Json::array();
+  for (const AlarmStatus& alarm : scaling.alarms) {
+    alarms.push_back(
+        Json{{"alarm", alarm.alarm}, {"text", alarm.text}, {"seconds", alarm.seconds}});
+  }
+  Json hook_events = Json::object();
+  for (const auto& [result, count] : scaling.hook_events) hook_events[result] = count;
   return {
       {"provider", scaling.provider},
       {"mode", scaling.mode},
@@ -64,6 +77,10 @@ Json to_json(const ScalingStatus& scaling) {
       {"service_time_seconds", scaling.service_time_seconds},
       {"boot_seconds", scaling.boot_seconds},
       {"instance_seconds", scaling.instance_seconds},
+      {"forecast", scaling.forecast},
+      {"last_error", scaling.last_error},
+      {"alarms", std::move(alarms)},
+      {"hook_events", std::move(hook_events)},
       {"instances_by_state", std::move(by_state)},
       {"instances", std::move(instances)},
       {"last_decision", scaling.last_decision ? to_json(*scaling.last_decision) : Json(nullptr)}};
@@ -112,6 +129,8 @@ Json to_json(const PoolStatus& pool) {
           {"in_flight", pool.load.in_flight},
           {"queue", queue_to_json(pool)},
           {"requests_total", traffic.requests()},
+          {"tunnels", traffic.tunnels_open},
+          {"tunnels_total", traffic.tunnels},
           {"responses",
            {{"1xx", traffic.responses(1)},
             {"2xx", traffic.responses(2)},
@@ -152,29 +171,54 @@ std::string format_wall_time(int64_t milliseconds) {
   return text + "." + fraction.substr(1) + "Z";
 }
 
+static Json acme_to_json(const AcmeStatus& acme) {
+  Json certificates = Json::array();
+  for (const AcmeCertificateStatus& one : acme.certificates) {
+    certificates.push_back(Json{{"names", one.names},
+                                {"stand_in", one.is_stand_in},
+                                {"not_after", format_wall_time(one.not_after_s * 1000)},
+                                {"next_seconds", one.next_seconds},
+                                {"under_way", one.under_way},
+                                {"failures", one.failures},
+                                {"last_error", one.last_error}});
+  }
+  return {{"issued_total", acme.issued},
+          {"failed_total", acme.failed},
+          {"certificates", std::move(certificates)}};
+}
+
 std::string render_status(const ServerStatus& status) {
   Json listeners = Json::array();
   for (const ListenerStatus& listener : status.listeners) {
     listeners.push_back(Json{{"name", listener.name}, {"addresses", listener.addresses}});
   }
+  Json certificates = Json::array();
+  for (const CertificateStatus& one : status.certificates) {
+    certificates.push_back(Json{{"listener", one.listener},
+                                {"path", one.path},
+                                {"names", one.names},
+                                {"not_after", format_wall_time(one.not_after_s * 1000)}});
+  }
   Json pools = Json::array();
   for (const PoolStatus& pool : status.pools) pools.push_back(to_json(pool));
-  const Json json = {{"version", status.version},
-                     {"commit", status.commit},
-                     {"generation", status.generation},
-                     {"state", to_string(status.state)},
-                     {"started", format_wall_time(status.started_ms)},
-                     {"uptime_seconds", status.uptime_seconds},
-                     {"workers", status.workers},
-                     {"connections", status.traffic.connections},
-                     {"max_connections", status.max_connections},
-                     {"access_log_dropped_total", status.access_log_dropped},
-                     {"last_reload",
-                      {{"success", status.last_reload.success},
-                       {"seconds_ago", status.last_reload.seconds_ago},
-                       {"error", status.last_reload.error}}},
-                     {"listeners", std::move(listeners)},
-                     {"pools", std::move(pools)}};
+  Json json = {{"version", status.version},
+               {"commit", status.commit},
+               {"generation", status.generation},
+               {"state", to_string(status.state)},
+               {"started", format_wall_time(status.started_ms)},
+               {"uptime_seconds", status.uptime_seconds},
+               {"workers", status.workers},
+               {"connections", status.traffic.connections},
+               {"max_connections", status.max_connections},
+               {"access_log_dropped_total", status.access_log_dropped},
+               {"last_reload",
+                {{"success", status.last_reload.success},
+                 {"seconds_ago", status.last_reload.seconds_ago},
+                 {"error", status.last_reload.error}}},
+               {"listeners", std::move(listeners)},
+               {"certificates", std::move(certificates)},
+               {"pools", std::move(pools)}};
+  if (status.acme) json["acme"] = acme_to_json(*status.acme);
   return dump(json);
 }
 

@@ -28,6 +28,30 @@ struct ListenerStatus {
   std::vector<std::string> addresses;  // bound, with the real port
 };
 
+struct CertificateStatus {
+  std::string listener;
+  std::string path;
+  std::vector<std::string> names;
+  int64_t not_after_s = 0;  // seconds since 1970-01-01 UTC
+};
+
+// One certificate that is got by name.
+struct AcmeCertificateStatus {
+  std::vector<std::string> names;
+  bool is_stand_in = true;  // self-signed: the directory has not given one yet
+  int64_t not_after_s = 0;  // of what serves; seconds since 1970-01-01 UTC
+  double next_seconds = 0;  // until something is done about it
+  bool under_way = false;   // the directory is being asked
+  uint64_t failures = 0;    // in a row
+  std::string last_error;   // empty: the last try went well
+};
+
+struct AcmeStatus {
+  uint64_t issued = 0;
+  uint64_t failed = 0;  // tries
+  std::vector<AcmeCertificateStatus> certificates;
+};
+
 struct BackendEntry {
   balancer::BackendStatus backend;
   std::string instance;  // empty: a static backend
@@ -35,10 +59,21 @@ struct BackendEntry {
 
 struct InstanceStatus {
   std::string name;
+  std::string id;  // the provider's own; empty: none yet
   std::string address;
+  std::string zone;     // empty: the provider has none
+  std::string version;  // what it was made from; empty: unknown
   StateName state;
   double age_seconds = 0;
   uint64_t in_flight = 0;
+  std::string detail;  // why it failed, or what it waits for
+};
+
+// Something that an operator should look at.
+struct AlarmStatus {
+  std::string alarm;   // snake_case word
+  std::string text;    // a sentence for people
+  double seconds = 0;  // since it began
 };
 
 // One decision of the scaler, or one non-decision (equal ones in a row are one entry).
@@ -74,6 +109,10 @@ struct ScalingStatus {
   double service_time_seconds = 0;
   double boot_seconds = 0;  // median of the boots seen; 0: none yet
   double instance_seconds = 0;
+  std::string forecast;    // which of the candidates is believed now
+  std::string last_error;  // of the provider; empty: its last calls went well
+  std::vector<AlarmStatus> alarms;
+  std::vector<std::pair<std::string, uint64_t>> hook_events;       // by what became of them
   std::vector<std::pair<StateName, uint64_t>> instances_by_state;  // every state, zeros too
   std::vector<InstanceStatus> instances;
   std::optional<DecisionEntry> last_decision;
@@ -110,6 +149,8 @@ struct ServerStatus {
   uint64_t access_log_dropped = 0;
   ReloadStatus last_reload;  // the start counts as one
   std::vector<ListenerStatus> listeners;
+  std::vector<CertificateStatus> certificates;
+  std::optional<AcmeStatus> acme;  // absent: no certificate is got by name
   std::vector<PoolStatus> pools;
 };
 

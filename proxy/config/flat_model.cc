@@ -1,31 +1,14 @@
 #include "proxy/config/flat_model.h"
 
-#include <algorithm>
 #include <charconv>
-#include <utility>
 
-#include "base/text.h"
+#include "proxy/config/acme_certificates.h"
+#include "proxy/config/flat_listener.h"
+#include "proxy/config/flat_scaling.h"
+#include "proxy/config/flat_section.h"
 
 namespace flaskscale::config {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  append_json_escaped(text, out);
-  return out + "\"";
-}
-
-std::string list_of(const std::vector<std::string>& items) {
-  std::string out = "[";
-  for (const std::string& item : items) out += (out.size() > 1 ? ", " : "") + quoted(item);
-  return out + "]";
-}
-
-std::string number(double value) {
-  char text[32];
-  const auto result = std::to_chars(text, text + sizeof text, value);
-  return std::string(text, result.ptr);
-}
 
 std::string_view word(LogFormat format) {
   switch (format) {
@@ -45,8 +28,38 @@ std::string_view word(BalancePolicy policy) {
       return "round_robin";
     case BalancePolicy::random_two:
       return "random_two";
+    case BalancePolicy::consistent_hash:
+      return "consistent_hash";
   }
   return "";
+}
+
+std::string describe(const HashModel& hash) {
+  switch (hash.source) {
+    case HashSource::client:
+      return "client";
+    case HashSource::header:
+      return "header:" + hash.name;
+    case HashSource::cookie:
+      return "cookie:" + hash.name;
+  }
+  return "";
+}
+
+std::string_view word(ProxyProtocolOut protocol) {
+  switch (protocol) {
+    case ProxyProtocolOut::none:
+      return "";
+    case ProxyProtocolOut::v1:
+      return "v1";
+    case ProxyProtocolOut::v2:
+      return "v2";
+  }
+  return "";
+}
+
+std::string_view word(BackendProtocol protocol) {
+  return protocol == BackendProtocol::h2c ? "h2c" : "http1";
 }
 
 std::string_view word(QueueOrder order) {
@@ -59,48 +72,6 @@ std::string_view word(QueueOrder order) {
   return "";
 }
 
-std::string_view word(ScalingMode mode) {
-  switch (mode) {
-    case ScalingMode::act:
-      return "act";
-    case ScalingMode::scale_out_only:
-      return "scale_out_only";
-    case ScalingMode::observe:
-      return "observe";
-    case ScalingMode::off:
-      return "off";
-  }
-  return "";
-}
-
-// Puts values below one key.
-class Section {
- public:
-  Section(FlatModel& model, std::string path) : model_(model), path_(std::move(path)) {}
-
-  Section below(const std::string& key) const { return Section(model_, path_ + "." + key); }
-  void present() { model_[path_] = {"present", "present"}; }
-  void put(const std::string& key, std::string value) {
-    std::string shown = value;
-    model_[path_ + "." + key] = {std::move(value), std::move(shown)};
-  }
-  void put_hidden(const std::string& key, const std::string& value) {
-    model_[path_ + "." + key] = {quoted(value), "(hidden)"};
-  }
-  void count(const std::string& key, uint64_t value) { put(key, std::to_string(value)); }
-  void size(const std::string& key, uint64_t bytes) {
-    // Exact, unlike what is written for people elsewhere.
-    put(key, parse_size(format_size(bytes)).value_or(0) == bytes ? format_size(bytes)
-                                                                 : std::to_string(bytes) + "B");
-  }
-  void duration(const std::string& key, Duration value) { put(key, format_duration(value)); }
-  void text(const std::string& key, std::string_view value) { put(key, quoted(value)); }
-
- private:
-  FlatModel& model_;
-  const std::string path_;
-};
-
 void flatten_server(const Model& model, FlatModel& flat) {
   Section server(flat, "server");
   server.put("workers",
@@ -112,11 +83,22 @@ void flatten_server(const Model& model, FlatModel& flat) {
   log.text("path", model.access_log.path);
   log.text("format", word(model.access_log.format));
   Section(flat, "admin").text("listen", model.admin.listen);
+  if (!acme_certificates(model).empty()) {
+    Section acme(flat, "acme");
+    acme.text("directory", model.acme.directory);
+    acme.text("ca", model.acme.ca);
+    acme.text("email", model.acme.email);
+    acme.text("eab_key_id", model.acme.eab_key_id);
+    acme.put_hidden("eab_key", quoted(model.acme.eab_key));
+  }
   Section limits(flat, "limits");
   limits.size("header_bytes", model.limits.header_bytes);
   limits.count("headers", model.limits.headers);
   limits.size("uri_bytes", model.limits.uri_bytes);
   limits.size("body_bytes", model.limits.body_bytes);
+  limits.count("http2.streams", model.limits.http2.streams);
+  limits.size("http2.stream_window", model.limits.http2.stream_window);
+  limits.size("http2.connection_window", model.limits.http2.connection_window);
   Section timeouts(flat, "timeouts");
   timeouts.duration("header", model.timeouts.header);
   timeouts.duration("idle", model.timeouts.idle);
@@ -124,31 +106,7 @@ void flatten_server(const Model& model, FlatModel& flat) {
   timeouts.duration("connect", model.timeouts.connect);
   timeouts.duration("response", model.timeouts.response);
   timeouts.duration("tunnel_idle", model.timeouts.tunnel_idle);
-}
-
-void flatten_process(const ProcessProviderModel& process, Section section) {
-  section.put("command", list_of(process.command));
-  section.text("directory", process.directory);
-  section.duration("stop_grace", process.stop_grace);
-  Section environment = section.below("environment");
-  for (const auto& [name, value] : process.environment) environment.put_hidden(name, value);
-}
-
-void flatten_scaling(const ScalingModel& scaling, Section section) {
-  section.present();
-  section.text("provider", scaling.provider);
-  section.text("mode", word(scaling.mode));
-  section.count("min", scaling.min);
-  section.count("max", scaling.max);
-  section.put("availability", number(scaling.availability));
-  section.duration("drain_timeout", scaling.drain_timeout);
-  section.duration("boot_timeout", scaling.boot_timeout);
-  section.duration("idle_to_zero", scaling.idle_to_zero);
-  section.duration("scale_in_window", scaling.scale_in_window);
-  section.duration("scale_in_interval", scaling.scale_in_interval);
-  section.duration("boot_estimate", scaling.boot_estimate);
-  section.duration("service_time_estimate", scaling.service_time_estimate);
-  flatten_process(scaling.process, section.below("process"));
+  timeouts.duration("tunnel_total", model.timeouts.tunnel_total);
 }
 
 void flatten_pool_tables(const PoolModel& pool, const Section& section) {
@@ -166,7 +124,7 @@ void flatten_pool_tables(const PoolModel& pool, const Section& section) {
   health.count("fall", pool.health.fall);
   section.below("keepalive").duration("idle", pool.keepalive_idle);
   Section retry = section.below("retry");
-  retry.put("budget", number(pool.retry.budget));
+  retry.number("budget", pool.retry.budget);
   retry.count("floor", pool.retry.floor);
 }
 
@@ -181,9 +139,55 @@ void flatten_pool(const PoolModel& pool, Section section) {
     backends.push_back(backend.address + weight);
   }
   section.put("backends", list_of(backends));
+  section.text("hash_on", describe(pool.hash_on));
+  section.text("sticky_cookie", pool.sticky_cookie);
+  section.put_hidden("sticky_secret", quoted(pool.sticky_secret));
+  section.text("protocol", word(pool.protocol));
+  section.text("proxy_protocol", word(pool.proxy_protocol));
   section.duration("slow_start", pool.slow_start);
+  if (pool.tls) flatten_pool_tls(*pool.tls, section.below("tls"));
   flatten_pool_tables(pool, section);
   if (pool.scaling) flatten_scaling(*pool.scaling, section.below("scaling"));
+}
+
+// FNV-1a: tells two bodies of the same size apart.
+std::string digest_of(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ULL;
+  char digits[17];
+  const auto [end, error] = std::to_chars(digits, digits + 16, hash, 16);
+  return {digits, error == std::errc() ? end : digits};
+}
+
+void describe_headers(std::string_view title, const HeaderEditsModel& edits, std::string& text) {
+  for (const std::string& name : edits.remove) {
+    text.append(", ").append(title).append(" without ").append(name);
+  }
+  for (const HeaderModel& header : edits.set) {
+    text.append(", ").append(title).append(" ").append(header.name);
+    text.append(" = ").append(quoted(header.value));
+  }
+  for (const HeaderModel& header : edits.add) {
+    text.append(", ").append(title).append(" ").append(header.name);
+    text.append(" + ").append(quoted(header.value));
+  }
+}
+
+std::string describe_action(const RouteModel& route) {
+  std::string text = route.pool;
+  if (route.redirect) {
+    text = std::to_string(route.redirect->status) + " to " + route.redirect->target;
+  } else if (route.respond) {
+    const RespondModel& respond = *route.respond;
+    text = std::to_string(respond.status) + " " + respond.content_type + " of " +
+           std::to_string(respond.body.size()) + " bytes (" + digest_of(respond.body) + ")";
+    if (respond.retry_after_s != 0)
+      text += ", retry after " + std::to_string(respond.retry_after_s) + "s";
+  }
+  if (!route.strip_prefix.empty()) text += " without " + route.strip_prefix;
+  describe_headers("request", route.request_headers, text);
+  describe_headers("response", route.response_headers, text);
+  return text;
 }
 
 }  // namespace
@@ -192,10 +196,7 @@ FlatModel flatten(const Model& model) {
   FlatModel flat;
   flatten_server(model, flat);
   for (const ListenerModel& listener : model.listeners) {
-    Section section(flat, "listeners." + listener.name);
-    section.present();
-    section.put("listen", list_of(listener.listen));
-    section.put("trusted_proxies", list_of(listener.trusted_proxies));
+    flatten_listener(listener, Section(flat, "listeners." + listener.name));
   }
   for (const auto& [name, pool] : model.pools) flatten_pool(pool, Section(flat, "pools." + name));
   return flat;
@@ -214,7 +215,7 @@ std::vector<std::string> describe_routes(const Model& model) {
         text += path;
       }
     }
-    texts.push_back(text + " -> " + route.pool);
+    texts.push_back(text + " -> " + describe_action(route));
   }
   return texts;
 }

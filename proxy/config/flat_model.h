@@ -20,7 +20,8 @@ using FlatModel = std::map<std::string, FlatValue>;
 
 FlatModel flatten(const Model& model);
 
-// One text for each route, in order: "shop.example.com/api -> shop".
+// One text for each route, in order: "shop.example.com/api -> shop". It differs when anything of
+// the route does.
 std::vector<std::string> describe_routes(const Model& model);
 
 }  // namespace flaskscale::config

@@ -9,11 +9,6 @@
 namespace flaskscale::config {
 namespace {
 
-Error bad(std::string_view text, std::string_view why) {
-  return make_error(ErrorCode::invalid_argument,
-                    "\"" + std::string(text) + "\" " + std::string(why));
-}
-
 bool is_visible_ascii(char c) { return c > 0x20 && c < 0x7f; }
 
 }  // namespace
@@ -21,50 +16,52 @@ bool is_visible_ascii(char c) { return c > 0x20 && c < 0x7f; }
 Result<std::string> normalize_host(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) {
     const auto address = IpAddress::parse(text.substr(1, text.size() - 2));
-    if (!address || address->is_v4()) return bad(text, "has no IPv6 address in its brackets");
+    if (!address || address->is_v4()) return bad_text(text, "has no IPv6 address in its brackets");
     return "[" + to_string(*address) + "]";
   }
-  if (text.empty()) return bad(text, "is no host: leave hosts out to match all");
-  if (text == "*") return bad(text, "is no host: leave hosts out to match all");
+  if (text.empty()) return bad_text(text, "is no host: leave hosts out to match all");
+  if (text == "*") return bad_text(text, "is no host: leave hosts out to match all");
   if (text.find("://") != std::string_view::npos)
-    return bad(text, "is a URL: write the host alone");
+    return bad_text(text, "is a URL: write the host alone");
   if (text.find(':') != std::string_view::npos)
-    return bad(text, "has a port: write the host alone");
+    return bad_text(text, "has a port: write the host alone");
   if (text.find('/') != std::string_view::npos)
-    return bad(text, "has a path: write it under paths");
+    return bad_text(text, "has a path: write it under paths");
   if (!std::all_of(text.begin(), text.end(), is_visible_ascii)) {
-    return bad(text, "is no host: write other letters than ASCII as \"xn--…\"");
+    return bad_text(text, "is no host: write other letters than ASCII as \"xn--…\"");
   }
 
   std::string_view name = text;
   const bool wildcard = name.starts_with("*.");
   if (wildcard) name.remove_prefix(2);
   if (name.find('*') != std::string_view::npos) {
-    return bad(text, "has a wildcard that is not its whole first label, as in \"*.example.com\"");
+    return bad_text(text,
+                    "has a wildcard that is not its whole first label, as in \"*.example.com\"");
   }
   if (name.ends_with('.')) name.remove_suffix(1);
   const Result<Endpoint> endpoint = parse_endpoint(std::string(name) + ":0");
-  if (!endpoint) return bad(text, "is no host name");
-  if (wildcard && has_numeric_host(*endpoint)) return bad(text, "is a wildcard over an address");
+  if (!endpoint) return bad_text(text, "is no host name");
+  if (wildcard && has_numeric_host(*endpoint))
+    return bad_text(text, "is a wildcard over an address");
   return (wildcard ? "*." : "") + lower_case(name);
 }
 
 Result<void> check_request_path(std::string_view text) {
-  if (!text.starts_with('/')) return bad(text, "does not begin with \"/\"");
+  if (!text.starts_with('/')) return bad_text(text, "does not begin with \"/\"");
   if (!std::all_of(text.begin(), text.end(), is_visible_ascii)) {
-    return bad(text, "has characters that must be percent-encoded in a path");
+    return bad_text(text, "has characters that must be percent-encoded in a path");
   }
-  if (text.find('#') != std::string_view::npos) return bad(text, "has a fragment");
+  if (text.find('#') != std::string_view::npos) return bad_text(text, "has a fragment");
   return {};
 }
 
 Result<void> check_path_prefix(std::string_view text) {
   if (auto checked = check_request_path(text); !checked) return checked;
   if (text.find('*') != std::string_view::npos) {
-    return bad(text, "has a wildcard: paths are prefixes, \"/api\" also matches \"/api/x\"");
+    return bad_text(text, "has a wildcard: paths are prefixes, \"/api\" also matches \"/api/x\"");
   }
   if (text.find('?') != std::string_view::npos) {
-    return bad(text, "has a query: routes look at the path only");
+    return bad_text(text, "has a query: routes look at the path only");
   }
   return {};
 }

@@ -64,9 +64,10 @@ Loaded load_text(std::string_view text, const std::string& file_name,
   const ReadContext context{environment, without_last_slash(base_directory)};
   TableReader root(*document, "", problems);
   read_server(root, context, model);
-  read_listeners(root, model);
+  read_listeners(root, context, model);
+  read_acme(root, context, model);
   read_pools(root, context, model);
-  read_routes(root, model);
+  read_routes(root, context, model);
   root.reject_unknown_keys();
   if (!problems.empty()) return {std::nullopt, problems.take()};
   return {std::move(model), {}};

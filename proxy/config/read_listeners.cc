@@ -1,3 +1,4 @@
+#include <charconv>
 #include <map>
 
 #include "base/endpoint.h"
@@ -12,6 +13,24 @@ using TakenAddresses = std::map<std::string, std::string>;
 
 constexpr std::string_view kListenHint =
     "an IP address and a port, such as \"0.0.0.0:80\" or \"[::]:80\"";
+
+// The text, unless somebody has it already; port 0 is another free one each time.
+std::optional<std::string> take_address(const Node& value, const std::string& path,
+                                        const std::string& text, TakenAddresses& taken,
+                                        ProblemList& problems) {
+  const auto [entry, inserted] = taken.emplace(text, path);
+  if (inserted) return text;
+  problems.add(value.source, path + ": \"" + text + "\" is already taken by " + entry->second);
+  return std::nullopt;
+}
+
+std::optional<std::string> read_unix_address(const Node& value, const std::string& path,
+                                             TakenAddresses& taken, ProblemList& problems) {
+  const Result<std::string> socket = parse_unix_address(value.text);
+  if (socket) return take_address(value, path, value.text, taken, problems);
+  problems.add(value.source, path + ": " + socket.error().detail);
+  return std::nullopt;
+}
 
 // The address in its shortest form; none, and a problem, if one cannot listen on it.
 std::optional<std::string> read_address(const Node& value, const std::string& path,
@@ -30,14 +49,30 @@ std::optional<std::string> read_address(const Node& value, const std::string& pa
   }
   const std::string text = to_string(Endpoint{to_string(*address), endpoint->port});
   if (endpoint->port == 0) return text;  // another free port each time
-  const auto [entry, inserted] = taken.emplace(text, path);
-  if (inserted) return text;
-  problems.add(value.source, path + ": \"" + text + "\" is already taken by " + entry->second);
-  return std::nullopt;
+  return take_address(value, path, text, taken, problems);
+}
+
+// Permissions as chmod takes them.
+void read_unix_mode(TableReader& table, uint32_t& mode) {
+  const Node* text = table.text("unix_mode");
+  if (text == nullptr) return;
+  uint32_t value = 0;
+  const char* const end = text->text.data() + text->text.size();
+  const auto [parsed, error] = std::from_chars(text->text.data(), end, value, 8);
+  if (text->text.empty() || error != std::errc() || parsed != end || value > 0777) {
+    table.problems().add(text->source, table.path_of("unix_mode") + " must be octal permissions",
+                         "such as \"0660\"");
+    return;
+  }
+  mode = value;
 }
 
 void read_trusted_proxies(TableReader& table, ListenerModel& listener) {
   for (const Node* item : table.texts("trusted_proxies")) {
+    if (item->text == "unix") {
+      listener.trusted_proxies.push_back(item->text);
+      continue;
+    }
     const Result<IpNetwork> network = IpNetwork::parse(item->text);
     if (network) {
       listener.trusted_proxies.push_back(item->text);
@@ -48,22 +83,29 @@ void read_trusted_proxies(TableReader& table, ListenerModel& listener) {
   }
 }
 
-void read_listener(TableReader table, ListenerModel& listener, TakenAddresses& taken) {
+void read_listener(TableReader table, const ReadContext& context, ListenerModel& listener,
+                   TakenAddresses& taken) {
   for (const Node* item : table.required_texts("listen", kListenHint)) {
-    auto address = read_address(*item, table.path_of("listen"), taken, table.problems());
+    auto address = is_unix_address(item->text)
+                       ? read_unix_address(*item, table.path_of("listen"), taken, table.problems())
+                       : read_address(*item, table.path_of("listen"), taken, table.problems());
     if (address) listener.listen.push_back(std::move(*address));
   }
+  read_unix_mode(table, listener.unix_mode);
   read_trusted_proxies(table, listener);
-  for (const std::string_view key :
-       {"redirect_to_https", "proxy_protocol", "http2", "certificates", "tls"}) {
-    table.not_built_yet(key);
+  table.read_boolean("proxy_protocol", listener.proxy_protocol);
+  if (listener.proxy_protocol && listener.trusted_proxies.empty()) {
+    table.problems().add(
+        table.node().find("proxy_protocol")->source,
+        table.path_of("proxy_protocol") + " needs trusted_proxies: who else would be believed?");
   }
+  read_listener_tls(table, context, listener);
   table.reject_unknown_keys();
 }
 
 }  // namespace
 
-void read_listeners(TableReader& root, Model& model) {
+void read_listeners(TableReader& root, const ReadContext& context, Model& model) {
   TakenAddresses taken;
   if (auto admin = root.reader("admin")) {
     if (const Node* listen = admin->text("listen")) {
@@ -90,7 +132,7 @@ void read_listeners(TableReader& root, Model& model) {
     if (!table) continue;
     ListenerModel listener;
     listener.name = entry.key;
-    read_listener(std::move(*table), listener, taken);
+    read_listener(std::move(*table), context, listener, taken);
     model.listeners.push_back(std::move(listener));
   }
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include "base/endpoint.h"
@@ -21,17 +22,39 @@ constexpr std::array<Choice<BalancePolicy>, 4> kPolicies = {
     {{"least_connections", BalancePolicy::least_connections},
      {"round_robin", BalancePolicy::round_robin},
      {"random_two", BalancePolicy::random_two},
-     {"consistent_hash", std::nullopt}}};
+     {"consistent_hash", BalancePolicy::consistent_hash}}};
+constexpr std::array<Choice<ProxyProtocolOut>, 3> kProxyProtocols = {
+    {{"", ProxyProtocolOut::none}, {"v1", ProxyProtocolOut::v1}, {"v2", ProxyProtocolOut::v2}}};
 constexpr std::array<Choice<QueueOrder>, 2> kOrders = {
     {{"adaptive", QueueOrder::adaptive}, {"fifo", QueueOrder::fifo}}};
 
-enum class Protocol : uint8_t { http1 };
-constexpr std::array<Choice<Protocol>, 2> kProtocols = {
-    {{"http1", Protocol::http1}, {"h2c", std::nullopt}}};
+constexpr std::array<Choice<BackendProtocol>, 2> kProtocols = {
+    {{"http1", BackendProtocol::http1}, {"h2c", BackendProtocol::h2c}}};
+
+void add_known_backend(TableReader& pool, const Node& address, const std::string& text,
+                       uint32_t weight, PoolModel& model) {
+  for (const BackendModel& other : model.backends) {
+    if (other.address != text) continue;
+    pool.problems().add(address.source,
+                        pool.path_of("backends") + ": \"" + text + "\" is there twice",
+                        "give it a weight instead");
+    return;
+  }
+  model.backends.push_back({text, weight});
+}
 
 void add_backend(TableReader& pool, const Node& address, uint32_t weight, PoolModel& model) {
   constexpr std::string_view kHint = "a host and a port, such as \"10.0.0.5:8000\"";
   const std::string path = pool.path_of("backends");
+  if (is_unix_address(address.text)) {
+    const Result<std::string> socket = parse_unix_address(address.text);
+    if (socket) {
+      add_known_backend(pool, address, address.text, weight, model);
+    } else {
+      pool.problems().add(address.source, path + ": " + socket.error().detail);
+    }
+    return;
+  }
   const Result<Endpoint> endpoint = parse_endpoint(address.text);
   if (!endpoint) {
     pool.problems().add(address.source, path + ": " + endpoint.error().detail, std::string(kHint));
@@ -43,14 +66,7 @@ void add_backend(TableReader& pool, const Node& address, uint32_t weight, PoolMo
                         std::string(kHint));
     return;
   }
-  const std::string text = lower_case(to_string(*endpoint));
-  for (const BackendModel& other : model.backends) {
-    if (other.address != text) continue;
-    pool.problems().add(address.source, path + ": \"" + text + "\" is there twice",
-                        "give it a weight instead");
-    return;
-  }
-  model.backends.push_back({text, weight});
+  add_known_backend(pool, address, lower_case(to_string(*endpoint)), weight, model);
 }
 
 void read_weighted_backend(TableReader& pool, const Node& item, PoolModel& model) {
@@ -120,16 +136,79 @@ void read_small_tables(TableReader& pool, PoolModel& model) {
   }
 }
 
+// "client", "header:X-User", "cookie:session".
+void read_hash_on(TableReader& pool, HashModel& hash) {
+  const Node* text = pool.text("hash_on");
+  if (text == nullptr) return;
+  const size_t colon = text->text.find(':');
+  const std::string_view source = std::string_view(text->text).substr(0, colon);
+  const std::string name = colon == std::string::npos ? "" : text->text.substr(colon + 1);
+  if (text->text == "client") {
+    hash = {};
+  } else if (source == "header" && is_token(name)) {
+    hash = {HashSource::header, name};
+  } else if (source == "cookie" && is_token(name)) {
+    hash = {HashSource::cookie, name};
+  } else {
+    pool.problems().add(text->source, pool.path_of("hash_on") +
+                                          " must be \"client\", \"header:NAME\" or "
+                                          "\"cookie:NAME\"");
+  }
+}
+
+// Which backend a client comes back to.
+void read_affinity(TableReader& pool, PoolModel& model) {
+  read_hash_on(pool, model.hash_on);
+  const Entry* hash_on = pool.node().find("hash_on");
+  if (hash_on != nullptr && model.balance != BalancePolicy::consistent_hash) {
+    pool.problems().add(hash_on->source,
+                        pool.path_of("hash_on") + " needs balance = \"consistent_hash\"");
+  }
+  const Node* cookie = pool.text("sticky_cookie");
+  if (cookie != nullptr && !cookie->text.empty()) {
+    if (is_token(cookie->text)) {
+      model.sticky_cookie = cookie->text;
+    } else {
+      pool.problems().add(cookie->source, pool.path_of("sticky_cookie") + ": \"" + cookie->text +
+                                              "\" is no name of a cookie");
+    }
+  }
+  pool.read_text("sticky_secret", model.sticky_secret);
+}
+
+// Neither can be had of connections that many clients share in cleartext.
+void reject_with_h2c(TableReader& pool, const PoolModel& model) {
+  if (model.protocol != BackendProtocol::h2c) return;
+  if (const Entry* const tls = pool.node().find("tls")) {
+    pool.problems().add(tls->source,
+                        pool.path_of("tls") + " and protocol = \"h2c\" exclude each other",
+                        "h2c is HTTP/2 without TLS; with TLS, backends speak \"http1\"");
+  }
+  if (model.proxy_protocol == ProxyProtocolOut::none) return;
+  pool.problems().add(
+      pool.node().find("proxy_protocol")->source,
+      pool.path_of("proxy_protocol") + " and protocol = \"h2c\" exclude each other",
+      "the header speaks for one client, and the connection serves many: use X-Forwarded-For");
+}
+
 void read_pool(TableReader pool, const ReadContext& context, PoolModel& model) {
   pool.read_choice("balance", model.balance, kPolicies);
   pool.read_count("slots", model.slots, kSlots);
   read_backends(pool, model);
   pool.read_duration("slow_start", model.slow_start, kFromNothing);
-  Protocol protocol = Protocol::http1;
-  pool.read_choice("protocol", protocol, kProtocols);
-  pool.not_built_yet("sticky_cookie");
-  pool.not_built_yet("tls");
+  pool.read_choice("protocol", model.protocol, kProtocols);
+  read_affinity(pool, model);
+  pool.read_choice("proxy_protocol", model.proxy_protocol, kProxyProtocols);
+  read_pool_tls(pool, context, model);
   read_small_tables(pool, model);
+  model.health.proxy_protocol = model.proxy_protocol;
+  model.health.protocol = model.protocol;
+  reject_with_h2c(pool, model);
+  if (model.tls && model.proxy_protocol != ProxyProtocolOut::none) {
+    pool.problems().add(pool.node().find("proxy_protocol")->source,
+                        pool.path_of("proxy_protocol") + " and tls exclude each other",
+                        "the header would have to come before the handshake");
+  }
   read_scaling(pool, context, model);
   pool.reject_unknown_keys();
 

@@ -40,10 +40,15 @@ Reading read_paths(TableReader& table, RouteModel& route) {
 
 void read_pool_name(TableReader& table, const Model& model, RouteModel& route) {
   const Node* name = table.text("pool");
+  const bool answers = route.redirect || route.respond;
   if (name == nullptr) {
-    if (table.node().find("pool") == nullptr) {
-      table.problems().add(table.node().source, "a route needs a pool");
+    if (table.node().find("pool") == nullptr && !answers) {
+      table.problems().add(table.node().source, "a route needs a pool, a redirect or a respond");
     }
+    return;
+  }
+  if (answers) {
+    table.problems().add(name->source, "a route with redirect or respond has no pool");
     return;
   }
   route.pool = name->text;
@@ -56,7 +61,8 @@ void read_pool_name(TableReader& table, const Model& model, RouteModel& route) {
 }
 
 // A route with a wrong host or path is not judged by what is left of it.
-void read_route(const Node& item, RouteCover& cover, ProblemList& problems, Model& model) {
+void read_route(const Node& item, const ReadContext& context, RouteCover& cover,
+                ProblemList& problems, Model& model) {
   if (item.kind != NodeKind::table) {
     problems.add(item.source, "a route must be a table, not " + std::string(describe(item.kind)),
                  "write [[routes]] and its keys below");
@@ -67,6 +73,7 @@ void read_route(const Node& item, RouteCover& cover, ProblemList& problems, Mode
   route.source = item.source;
   const Reading hosts = read_hosts(table, route);
   const Reading paths = read_paths(table, route);
+  read_route_action(table, context, route);
   read_pool_name(table, model, route);
   table.reject_unknown_keys();
   if (hosts == Reading::right && paths == Reading::right) {
@@ -82,7 +89,7 @@ void read_route(const Node& item, RouteCover& cover, ProblemList& problems, Mode
 
 }  // namespace
 
-void read_routes(TableReader& root, Model& model) {
+void read_routes(TableReader& root, const ReadContext& context, Model& model) {
   const Node* list = root.value("routes");
   if (list == nullptr || (list->kind == NodeKind::array && list->items.empty())) {
     root.problems().add(list == nullptr ? Source{1, 1} : list->source, "no route",
@@ -94,7 +101,9 @@ void read_routes(TableReader& root, Model& model) {
     return;
   }
   RouteCover cover;
-  for (const Node& item : list->items) read_route(item, cover, root.problems(), model);
+  for (const Node& item : list->items) {
+    read_route(item, context, cover, root.problems(), model);
+  }
 }
 
 }  // namespace flaskscale::config

@@ -9,7 +9,7 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Range<Duration> kFromNothing = {Duration::zero(), hours(7 * 24)};
+constexpr Range<Duration> kUpToAWeek = {Duration::zero(), hours(7 * 24)};
 constexpr Range<Duration> kFromSecond = {seconds(1), hours(24)};
 constexpr Range<Duration> kEstimate = {milliseconds(1), hours(1)};
 constexpr uint32_t kMostInstances = 1000;
@@ -20,11 +20,12 @@ constexpr std::array<Choice<ScalingMode>, 4> kModes = {
      {"observe", ScalingMode::observe},
      {"off", ScalingMode::off}}};
 
-enum class Provider : uint8_t { process };
-constexpr std::array<Choice<Provider>, 4> kProviders = {{{"process", Provider::process},
-                                                         {"docker", std::nullopt},
-                                                         {"gce", std::nullopt},
-                                                         {"exec", std::nullopt}}};
+constexpr std::array<Choice<ProviderKind>, 4> kProviders = {{{"process", ProviderKind::process},
+                                                             {"docker", ProviderKind::docker},
+                                                             {"gce", ProviderKind::gce},
+                                                             {"exec", ProviderKind::exec}}};
+constexpr std::array<Choice<AtShutdown>, 2> kAtShutdown = {
+    {{"keep", AtShutdown::keep}, {"delete", AtShutdown::remove}}};
 
 void read_bounds(TableReader& table, ScalingModel& scaling) {
   const ScalingModel defaults;
@@ -44,30 +45,62 @@ void read_bounds(TableReader& table, ScalingModel& scaling) {
 }
 
 void read_times(TableReader& table, ScalingModel& scaling) {
-  table.read_duration("drain_timeout", scaling.drain_timeout, kFromNothing);
+  table.read_duration("drain_timeout", scaling.drain_timeout, kUpToAWeek);
   table.read_duration("boot_timeout", scaling.boot_timeout, kFromSecond);
-  table.read_duration("idle_to_zero", scaling.idle_to_zero, kFromNothing);
-  table.read_duration("scale_in_window", scaling.scale_in_window, kFromNothing);
-  table.read_duration("scale_in_interval", scaling.scale_in_interval, kFromNothing);
+  table.read_duration("idle_to_zero", scaling.idle_to_zero, kUpToAWeek);
+  table.read_duration("scale_in_window", scaling.scale_in_window, kUpToAWeek);
+  table.read_duration("scale_in_interval", scaling.scale_in_interval, kUpToAWeek);
   table.read_duration("boot_estimate", scaling.boot_estimate, kEstimate);
   table.read_duration("service_time_estimate", scaling.service_time_estimate, kEstimate);
 }
 
-// The provider's own table: only that of `process` is read, and it must be there.
-void read_provider(TableReader& table, const ReadContext& context, ScalingModel& scaling) {
-  Provider provider = Provider::process;
-  table.read_choice("provider", provider, kProviders);
-  for (const std::string_view key : {"docker", "gce", "exec"}) table.not_built_yet(key);
-
+// A provider without its table: a word about the one whose table is there, if any.
+void require_table(TableReader& table, ProviderKind provider) {
+  const std::string chosen(to_string(provider));
+  if (table.node().find(chosen) != nullptr) return;
   const Entry* written = table.node().find("provider");
-  if (auto process = table.reader("process")) {
-    read_process_provider(*process, context, scaling.process);
-  } else if (table.node().find("process") == nullptr &&
-             (written == nullptr || written->value.text == "process")) {
-    table.problems().add(written == nullptr ? table.node().source : written->value.source,
-                         "the provider \"process\" needs [" + table.path_of("process") + "]",
-                         "add it with command = [ … ]");
+  std::string hint =
+      "add it with " + std::string(provider == ProviderKind::process  ? "command = [ … ]"
+                                   : provider == ProviderKind::docker ? "image and port"
+                                   : provider == ProviderKind::gce    ? "zones, group and port"
+                                                                      : "create, list and delete");
+  if (written == nullptr) {
+    for (const auto& other : kProviders) {
+      if (table.node().find(other.word) == nullptr) continue;
+      hint = "or write provider = \"" + std::string(other.word) + "\", whose table is there";
+    }
   }
+  table.problems().add(written == nullptr ? table.node().source : written->value.source,
+                       "the provider \"" + chosen + "\" needs [" + table.path_of(chosen) + "]",
+                       hint);
+}
+
+// The tables of all providers are checked, so that another one can be chosen by its word alone; but
+// only the chosen one's must be there, and only its programs and files.
+void read_providers(TableReader& table, const ReadContext& context, ScalingModel& scaling) {
+  table.read_choice("provider", scaling.provider, kProviders);
+  const auto read = [&](ProviderKind kind, auto read_table, auto& model) {
+    auto reader = table.reader(to_string(kind));
+    if (reader) {
+      read_table(*reader, context, kind == scaling.provider ? Use::used : Use::unused, model);
+    }
+  };
+  read(ProviderKind::process, read_process_provider, scaling.process);
+  read(ProviderKind::docker, read_docker_provider, scaling.docker);
+  read(ProviderKind::gce, read_gce_provider, scaling.gce);
+  read(ProviderKind::exec, read_exec_provider, scaling.exec);
+  require_table(table, scaling.provider);
+}
+
+void read_standby(TableReader& table, ScalingModel& scaling) {
+  table.read_count("standby", scaling.standby, {0, kMostInstances});
+  const bool can_stop = scaling.provider == ProviderKind::gce ||
+                        (scaling.provider == ProviderKind::exec && !scaling.exec.start.empty());
+  if (scaling.standby == 0 || can_stop) return;
+  table.problems().add(
+      table.node().find("standby")->source,
+      "the provider \"" + std::string(to_string(scaling.provider)) + "\" keeps none on standby",
+      "\"gce\" can, and \"exec\" with stop and start");
 }
 
 }  // namespace
@@ -80,9 +113,14 @@ void read_scaling(TableReader& pool, const ReadContext& context, PoolModel& mode
   read_bounds(*table, scaling);
   table->read_ratio("availability", scaling.availability, {0.5, 0.999});
   read_times(*table, scaling);
-  read_provider(*table, context, scaling);
-  table->not_built_yet("schedule");
-  table->not_built_yet("on_event");
+  read_providers(*table, context, scaling);
+  read_standby(*table, scaling);
+  read_schedule(*table, scaling.max, scaling.schedule);
+  read_hooks(*table, context, scaling.on_event);
+  // A process is a child of this program; the others are not.
+  scaling.at_shutdown =
+      scaling.provider == ProviderKind::process ? AtShutdown::remove : AtShutdown::keep;
+  table->read_choice("at_shutdown", scaling.at_shutdown, kAtShutdown);
   table->reject_unknown_keys();
   model.scaling = std::move(scaling);
 }

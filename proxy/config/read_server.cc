@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -55,6 +56,14 @@ void read_limits(TableReader& table, LimitsModel& limits) {
   table.read_count("headers", limits.headers, {1, 10'000});
   table.read_size("uri_bytes", limits.uri_bytes, Range<uint32_t>{64, 1U << 20U});
   table.read_size("body_bytes", limits.body_bytes, Range<uint64_t>{1, 1ULL << 50U});
+  if (auto http2 = table.reader("http2")) {
+    http2->read_count("streams", limits.http2.streams, {1, 10'000});
+    // The protocol's own default is the least: no client expects less.
+    const Range<uint32_t> window = {65'535, 1U << 30U};
+    http2->read_size("stream_window", limits.http2.stream_window, window);
+    http2->read_size("connection_window", limits.http2.connection_window, window);
+    http2->reject_unknown_keys();
+  }
   table.reject_unknown_keys();
 }
 
@@ -65,6 +74,7 @@ void read_timeouts(TableReader& table, TimeoutsModel& timeouts) {
   table.read_duration("connect", timeouts.connect, kTimeout);
   table.read_duration("response", timeouts.response, kTimeout);
   table.read_duration("tunnel_idle", timeouts.tunnel_idle, kTimeout);
+  table.read_duration("tunnel_total", timeouts.tunnel_total, {Duration::zero(), hours(7 * 24)});
   table.reject_unknown_keys();
 }
 
@@ -74,6 +84,15 @@ std::string resolve_path(const std::string& base_directory, const std::string& p
   std::string resolved = (std::filesystem::path(base_directory) / path).lexically_normal().string();
   if (resolved.size() > 1 && resolved.back() == '/') resolved.pop_back();
   return resolved;
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    const bool alphanumeric =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return alphanumeric ||
+           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+  });
 }
 
 bool is_valid_name(std::string_view name) {

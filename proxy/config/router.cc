@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/endpoint.h"
 #include "proxy/config/host_pattern.h"
 
 namespace flaskscale::config {
@@ -14,11 +15,7 @@ constexpr std::string_view kWildcard = "*.";
 
 // Without the port, and a dot at the end.
 std::string_view host_of(std::string_view authority) {
-  if (authority.starts_with('[')) {
-    const size_t close = authority.find(']');
-    return close == std::string_view::npos ? authority : authority.substr(0, close + 1);
-  }
-  std::string_view host = authority.substr(0, authority.find(':'));
+  std::string_view host = without_port(authority);
   if (host.ends_with('.')) host.remove_suffix(1);
   return host;
 }

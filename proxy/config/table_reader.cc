@@ -9,7 +9,7 @@
 namespace flaskscale::config {
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 std::string format_ratio(double value) {
   char text[32];
@@ -212,12 +212,12 @@ std::optional<size_t> TableReader::choose(std::string_view key,
 
   std::string all;
   for (const std::string_view candidate : words) {
-    all += (all.empty() ? "" : ", ") + quoted(candidate);
+    all += (all.empty() ? "" : ", ") + in_quotes(candidate);
   }
   const std::string_view meant = nearest(found->text, words);
   problems_->add(found->source,
-                 path_of(key) + " must be one of " + all + ", not " + quoted(found->text),
-                 meant.empty() ? "" : "did you mean " + quoted(meant) + "?");
+                 path_of(key) + " must be one of " + all + ", not " + in_quotes(found->text),
+                 meant.empty() ? "" : "did you mean " + in_quotes(meant) + "?");
   return std::nullopt;
 }
 
@@ -236,8 +236,8 @@ void TableReader::reject_unknown_keys() {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
     const std::string where = path_.empty() ? "" : " in [" + path_ + "]";
     const std::string_view meant = nearest(entry.key, known_);
-    problems_->add(entry.source, "unknown key " + quoted(entry.key) + where,
-                   meant.empty() ? "" : "did you mean " + quoted(meant) + "?");
+    problems_->add(entry.source, "unknown key " + in_quotes(entry.key) + where,
+                   meant.empty() ? "" : "did you mean " + in_quotes(meant) + "?");
   }
 }
 

@@ -20,6 +20,42 @@ std::string slots_text(const json& value) {
   return value.is_number() ? std::to_string(value.get<uint64_t>()) : std::string("unlimited");
 }
 
+// Those that are no backend of the pool now, and what is to be known of the others beside that.
+void append_instance(const json& instance, std::string& out) {
+  const auto text = [&](const char* key) { return instance.at(key).get<std::string>(); };
+  out += fmt::format("  instance {:<16} {:<9} {:.0f} s", text("name"), text("state"),
+                     instance.at("age_seconds").get<double>());
+  for (const char* key : {"address", "id", "zone", "version", "detail"}) {
+    if (!text(key).empty()) out += fmt::format(", {} {}", key, text(key));
+  }
+  out += '\n';
+}
+
+void append_scaling(const json& scaling, std::string& out) {
+  out +=
+      fmt::format("  scaling ({}, {}): {} desired of {} to {}, offered load {:.2f}\n",
+                  scaling.at("provider").get<std::string>(), scaling.at("mode").get<std::string>(),
+                  scaling.at("desired").get<int64_t>(), scaling.at("min").get<int64_t>(),
+                  scaling.at("max").get<int64_t>(), scaling.at("offered_load").get<double>());
+  std::string states;
+  for (const auto& [state, count] : scaling.at("instances_by_state").items()) {
+    if (count.get<uint64_t>() == 0) continue;
+    states += fmt::format("{}{} {}", states.empty() ? "" : ", ", count.get<uint64_t>(), state);
+  }
+  out += fmt::format("  instances: {}\n", states.empty() ? "none" : states);
+  for (const json& alarm : scaling.at("alarms")) {
+    out += fmt::format("  ALARM {} for {:.0f} s: {}\n", alarm.at("alarm").get<std::string>(),
+                       alarm.at("seconds").get<double>(), alarm.at("text").get<std::string>());
+  }
+  if (const auto error = scaling.at("last_error").get<std::string>(); !error.empty()) {
+    out += fmt::format("  provider: {}\n", error);
+  }
+  if (const json& last = scaling.at("last_decision"); last.is_object()) {
+    out += fmt::format("  last decision: {}\n", last.at("text").get<std::string>());
+  }
+  for (const json& instance : scaling.at("instances")) append_instance(instance, out);
+}
+
 void append_pool(const json& pool, std::string& out) {
   const json& queue = pool.at("queue");
   out += fmt::format(
@@ -27,15 +63,7 @@ void append_pool(const json& pool, std::string& out) {
       pool.at("name").get<std::string>(), pool.at("in_flight").get<uint64_t>(),
       slots_text(pool.at("slots")), queue.at("depth").get<uint64_t>(),
       queue.at("oldest_seconds").get<double>(), pool.at("requests_total").get<uint64_t>());
-  if (const json& scaling = pool.at("scaling"); scaling.is_object()) {
-    out += fmt::format("  scaling ({}): {} desired of {} to {}, offered load {:.2f}\n",
-                       scaling.at("mode").get<std::string>(), scaling.at("desired").get<int64_t>(),
-                       scaling.at("min").get<int64_t>(), scaling.at("max").get<int64_t>(),
-                       scaling.at("offered_load").get<double>());
-    if (const json& last = scaling.at("last_decision"); last.is_object()) {
-      out += fmt::format("  last decision: {}\n", last.at("text").get<std::string>());
-    }
-  }
+  if (const json& scaling = pool.at("scaling"); scaling.is_object()) append_scaling(scaling, out);
   for (const json& backend : pool.at("backends")) {
     out += fmt::format(
         "  {:<24} {:<9} {}{} {} in flight of {} {}\n", backend.at("address").get<std::string>(),

@@ -12,6 +12,7 @@
 #include "proxy/config/model.h"
 #include "proxy/forward/worker.h"
 #include "proxy/net/listen_socket.h"
+#include "proxy/server/certificate_store.h"
 
 namespace flaskscale::server {
 
@@ -22,6 +23,7 @@ class ListenerSet {
   struct Prepared {
     std::map<std::string, std::vector<net::OwnedFd>>
         added;  // by key: the configured address, with the listener's name when its port is 0
+    std::map<std::string, net::SocketFile> files;  // of the Unix sockets among them
   };
 
   // Binds what the configuration has and this set does not.
@@ -33,7 +35,9 @@ class ListenerSet {
 
   // For the snapshot, by ordinal, which an address gets here and keeps for the life of the program.
   // Before commit().
-  std::vector<forward::ListenerEntry> entries_after(const config::Model& model);
+  std::vector<forward::ListenerEntry> entries_after(const config::Model& model,
+                                                    const Prepared& prepared,
+                                                    const CertificateStore& certificates);
 
   // By listener name, with the real ports.
   std::vector<admin::ListenerStatus> status(const config::Model& model) const;
@@ -41,9 +45,12 @@ class ListenerSet {
  private:
   struct Open {
     uint32_t ordinal = 0;
-    std::string bound;  // with the real port
+    std::string bound;     // with the real port
+    net::SocketFile file;  // of a Unix socket
   };
   uint32_t ordinal_of(const std::string& key);
+  // Where a client that asked in cleartext is sent.
+  uint16_t https_port(const config::Model& model, const Prepared& prepared) const;
 
   std::map<std::string, Open>
       open_;  // by key: the configured address, with the listener's name when its port is 0

@@ -24,6 +24,12 @@ admin::PoolStatus PoolRegistry::status_of(const Host& host, Time now) const {
   std::map<std::string, std::string> instance_at;
   if (host.scaling) {
     status.scaling = host.scaling->status(now);
+    add_leaving_instances(host, now, *status.scaling);
+    const HookCounts& hooks = host.hooks->counts();
+    status.scaling->hook_events = {{"delivered", hooks.delivered},
+                                   {"refused", hooks.refused},
+                                   {"dropped", hooks.dropped},
+                                   {"retried", hooks.retries}};
     for (const auto& instance : status.scaling->instances)
       instance_at[instance.address] = instance.name;
   }
@@ -34,6 +40,29 @@ admin::PoolStatus PoolRegistry::status_of(const Host& host, Time now) const {
     status.backends.push_back({std::move(backend), std::move(instance)});
   }
   return status;
+}
+
+// Of a provider that the configuration has no more: they are the pool's until they are gone.
+void PoolRegistry::add_leaving_instances(const Host& host, Time now,
+                                         admin::ScalingStatus& scaling) const {
+  for (const auto& other : leaving_) {
+    if (other->runtime != host.runtime || !other->scaling) continue;
+    const admin::ScalingStatus parting = other->scaling->status(now);
+    scaling.instances.insert(scaling.instances.end(), parting.instances.begin(),
+                             parting.instances.end());
+    scaling.instance_seconds += parting.instance_seconds;
+    for (size_t i = 0; i < scaling.instances_by_state.size(); ++i) {
+      scaling.instances_by_state[i].second += parting.instances_by_state[i].second;
+    }
+  }
+}
+
+// It takes its instances back itself when they are needed.
+bool PoolRegistry::is_drained_by_scaling(const Host& host, const std::string& address) const {
+  if (host.scaling && host.scaling->drains(address)) return true;
+  return std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& other) {
+    return other->runtime == host.runtime && other->scaling && other->scaling->drains(address);
+  });
 }
 
 std::optional<std::vector<admin::DecisionEntry>> PoolRegistry::decisions(
@@ -83,8 +112,7 @@ Result<admin::BackendChange> PoolRegistry::undrain(std::string_view pool,
   if (!host) return host.error();
   const Time now = loop_.now();
   const std::string key(address);
-  // What the scaler drains is on its way out; it takes it back itself when it is needed.
-  const bool is_leaving = (*host)->scaling && (*host)->scaling->drains(key);
+  const bool is_leaving = is_drained_by_scaling(**host, key);
   if ((*host)->drained->erase(key) > 0 && !is_leaving) (*host)->runtime->pool.undrain(key, now);
   return change_of(**host, address, now);
 }

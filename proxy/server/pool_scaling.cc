@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/net/background.h"
+#include "proxy/server/provider_journal.h"
 #include "proxy/server/wall_time.h"
 
 namespace flaskscale::server {
@@ -23,7 +23,9 @@ scaler::Mode mode_of(config::ScalingMode mode) {
   return scaler::Mode::act;
 }
 
-scaler::Policy policy_of(const config::PoolModel& pool) {
+}  // namespace
+
+scaler::Policy scaling_policy(const config::PoolModel& pool) {
   const config::ScalingModel& scaling = *pool.scaling;
   scaler::Policy policy;
   policy.mode = mode_of(scaling.mode);
@@ -40,8 +42,14 @@ scaler::Policy policy_of(const config::PoolModel& pool) {
   policy.service_time_estimate = scaling.service_time_estimate;
   policy.queue_timeout = pool.queue.timeout;
   policy.queue_limit = pool.queue.limit;
+  for (const auto& entry : scaling.schedule) {
+    policy.schedule.push_back({entry.cron, entry.duration, entry.min});
+  }
+  policy.standby = scaling.standby;
   return policy;
 }
+
+namespace {
 
 bool creates(const config::PoolModel& pool) {
   return pool.scaling->mode == config::ScalingMode::act ||
@@ -50,61 +58,72 @@ bool creates(const config::PoolModel& pool) {
 
 }  // namespace
 
-// Provider calls on libuv's thread pool.
+// Calls hold what they use: they may outlive the scaling.
 class PoolScaling::Executor final : public scaler::BlockingExecutor {
  public:
-  Executor(net::EventLoop& loop, std::shared_ptr<scaler::Provider> provider)
-      : loop_(loop), provider_(std::move(provider)) {}
+  Executor(CallThreads& threads, std::shared_ptr<scaler::Provider> provider,
+           std::shared_ptr<scaler::Journal> journal)
+      : threads_(threads), provider_(std::move(provider)), journal_(std::move(journal)) {}
   void run(std::function<void()> blocking, std::function<void()> then) override {
-    net::run_in_background(
-        loop_, [provider = provider_, blocking = std::move(blocking)] { blocking(); },
+    threads_.run(
+        [provider = provider_, journal = journal_, blocking = std::move(blocking)] { blocking(); },
         std::move(then));
   }
 
  private:
-  net::EventLoop& loop_;
-  std::shared_ptr<scaler::Provider> provider_;
+  CallThreads& threads_;
+  const std::shared_ptr<scaler::Provider> provider_;
+  const std::shared_ptr<scaler::Journal> journal_;
 };
 
-scaler::ProcessSettings process_settings(const config::PoolModel& pool,
-                                         const std::string& state_dir) {
-  const config::ProcessProviderModel& process = pool.scaling->process;
-  scaler::ProcessSettings settings;
-  settings.pool = pool.name;
-  settings.command = process.command;
-  settings.directory = process.directory;
-  settings.environment = process.environment;
-  settings.stop_grace = process.stop_grace;
-  settings.state_dir = state_dir;
-  return settings;
-}
-
-PoolScaling::PoolScaling(net::EventLoop& loop, const config::PoolModel& pool,
-                         const std::string& state_dir,
-                         std::shared_ptr<forward::PoolRuntime> runtime,
-                         forward::HealthProber& prober, uint64_t seed,
-                         DrainedByOperator drained_by_operator)
-    : loop_(loop),
-      runtime_(std::move(runtime)),
-      prober_(prober),
-      drained_by_operator_(std::move(drained_by_operator)),
+PoolScaling::PoolScaling(const config::PoolModel& pool, PoolScalingParts parts, uint64_t seed)
+    : loop_(parts.loop),
+      prober_(parts.prober),
+      runtime_(std::move(parts.runtime)),
+      provider_(std::move(parts.provider)),
+      kind_(pool.scaling->provider),
+      drained_by_operator_(std::move(parts.drained_by_operator)),
+      events_(parts.events),
       model_(pool),
       random_(seed),
       boot_median_(pool.scaling->boot_estimate),
       may_create_(creates(pool)),
-      provider_(std::make_shared<scaler::ProcessProvider>(process_settings(pool, state_dir),
-                                                          Random(random_.next()))),
-      executor_(std::make_unique<Executor>(loop, provider_)),
-      scaler_(pool.name, policy_of(pool), *provider_, *executor_, *this, random_) {}
+      began_(parts.loop.now()),
+      journal_(std::make_shared<ProviderJournal>(std::move(parts.journal),
+                                                 std::string(to_string(kind_)))),
+      executor_(std::make_unique<Executor>(parts.threads, provider_.provider, journal_)),
+      scaler_(pool.name, scaling_policy(pool),
+              {*provider_.provider, *executor_, *this, random_, journal_.get(), this}) {}
 
 PoolScaling::~PoolScaling() = default;
 
-void PoolScaling::apply(const config::PoolModel& pool, const std::string& state_dir) {
+void PoolScaling::apply(const config::PoolModel& pool) {
   model_ = pool;
   for (const auto& address : members_) prober_.watch(model_.name, address, model_.health);
   may_create_ = creates(pool);
-  provider_->apply(process_settings(pool, state_dir));
-  scaler_.apply(policy_of(pool), loop_.now());
+  has_pool_ = true;
+  provider_.apply(pool);
+  scaler_.apply(scaling_policy(pool), loop_.now());
+}
+
+void PoolScaling::rest() {
+  has_pool_ = false;
+  scaler::Policy policy = scaling_policy(model_);
+  policy.mode = scaler::Mode::off;
+  scaler_.apply(policy, loop_.now());
+}
+
+// Not before it has had time to find out what the load asks for.
+bool PoolScaling::can_replace(const PoolScaling& other, Time now) const {
+  constexpr Duration kTimeToDecide = std::chrono::seconds(10);
+  if (now - began_ < kTimeToDecide) return false;
+  const auto serving = [](const scaler::ScalerStatus& status) {
+    return std::count_if(status.instances.begin(), status.instances.end(),
+                         [](const auto& one) { return one.state == scaler::InstanceState::ready; });
+  };
+  const scaler::ScalerStatus own = scaler_.status(now);
+  const auto enough = std::min<int64_t>(own.desired, serving(other.scaler_.status(now)));
+  return own.last_error.empty() && serving(own) >= enough;
 }
 
 void PoolScaling::begin_shutdown() {
@@ -112,13 +131,20 @@ void PoolScaling::begin_shutdown() {
   scaler_.begin_shutdown();
 }
 
-void PoolScaling::stop_instances(Time now) {
+void PoolScaling::stop_instances(Ending ending, Time now) {
   may_create_ = false;
-  scaler_.stop_instances(now);
+  const bool keeps = model_.scaling->at_shutdown == config::AtShutdown::keep;
+  if (ending == Ending::none || (ending == Ending::as_configured && keeps)) {
+    tick(now);  // what is to be remembered is written with the next call
+    keeps_instances_ = true;
+  } else {
+    scaler_.stop_instances(now);
+  }
 }
 
 void PoolScaling::drain_instances(Time now) {
   may_create_ = false;
+  scaler_.apply(scaling_policy(model_), now);
   scaler_.drain_instances(now);
 }
 
@@ -130,10 +156,23 @@ void PoolScaling::remove_members() {
 // The last instance may just have gone. The scaler says with its next decision what is coming;
 // until then those who wait are not sent away.
 void PoolScaling::keep_holding() {
-  if (may_create_) runtime_->pool.expect_capacity(true, boot_median_, loop_.now());
+  if (may_create_ && has_pool_) runtime_->pool.expect_capacity(true, boot_median_, loop_.now());
 }
 
-void PoolScaling::tick(Time now) { scaler_.tick(sample(now), now); }
+void PoolScaling::tick(Time now) {
+  if (keeps_instances_) return;
+  const auto wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  scaler_.tick(sample(now), now, wall);
+}
+
+void PoolScaling::on_event(const scaler::Event& event) {
+  if (event.kind == scaler::EventKind::alarm) {
+    alarms_.insert_or_assign(event.what, AlarmState{event.text, loop_.now()});
+  } else if (event.kind == scaler::EventKind::alarm_end) {
+    alarms_.erase(event.what);
+  }
+  events_.on_event(event);
+}
 
 void PoolScaling::poke(Time now) {
   if (!members_.empty() || runtime_->pool.queued() == 0) return;
@@ -167,7 +206,7 @@ void PoolScaling::add(const std::string& address) {
 uint32_t PoolScaling::drain(const std::string& address) {
   keep_holding();
   draining_.insert(address);
-  return runtime_->pool.drain(address, loop_.now());
+  return runtime_->pool.drain(address, loop_.now(), model_.scaling->drain_timeout);
 }
 
 bool PoolScaling::undrain(const std::string& address) {
@@ -209,7 +248,7 @@ std::vector<scaler::MemberReport> PoolScaling::report() const {
 
 void PoolScaling::expect_capacity(bool coming, Duration boot_median) {
   boot_median_ = boot_median;
-  runtime_->pool.expect_capacity(coming, boot_median, loop_.now());
+  if (has_pool_) runtime_->pool.expect_capacity(coming, boot_median, loop_.now());
 }
 
 // --- Status
@@ -240,7 +279,7 @@ std::vector<admin::DecisionEntry> PoolScaling::decisions() const {
 admin::ScalingStatus PoolScaling::status(Time now) const {
   const scaler::ScalerStatus now_is = scaler_.status(now);
   admin::ScalingStatus status;
-  status.provider = model_.scaling ? model_.scaling->provider : "process";
+  status.provider = to_string(kind_);
   status.mode = scaler::to_string(now_is.mode);
   status.min = now_is.min;
   status.max = now_is.max;
@@ -253,16 +292,26 @@ admin::ScalingStatus PoolScaling::status(Time now) const {
   status.instance_seconds = now_is.instance_seconds;
   using State = scaler::InstanceState;
   for (const State state : {State::booting, State::warming, State::ready, State::draining,
-                            State::deleting, State::failed}) {
+                            State::standby, State::deleting, State::failed}) {
     status.instances_by_state.emplace_back(
         scaler::to_string(state),
         std::count_if(now_is.instances.begin(), now_is.instances.end(),
                       [state](const auto& instance) { return instance.state == state; }));
   }
   for (const auto& instance : now_is.instances) {
-    status.instances.push_back({instance.name, instance.address,
-                                std::string(scaler::to_string(instance.state)),
-                                instance.age_seconds, instance.in_flight});
+    status.instances.push_back({instance.name, instance.id, instance.address, instance.zone,
+                                instance.version, std::string(scaler::to_string(instance.state)),
+                                instance.age_seconds, instance.in_flight, instance.failure});
+  }
+  status.forecast = now_is.forecast;
+  status.last_error = now_is.last_error;
+  for (const std::string& alarm : now_is.alarms) {
+    const auto known = alarms_.find(alarm);
+    if (known == alarms_.end()) {
+      status.alarms.push_back({alarm, "", 0});
+    } else {
+      status.alarms.push_back({alarm, known->second.text, to_seconds(now - known->second.since)});
+    }
   }
   if (const auto* last = scaler_.decisions().last()) status.last_decision = entry(*last);
   for (const auto& [key, count] : scaler_.decisions().counts()) {

@@ -21,8 +21,15 @@ namespace flaskscale::server {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(100);
+constexpr unsigned kTicksOfSecond = 10;
 // Beyond the instances' own grace, for the provider to see them gone.
 constexpr Duration kInstanceEndMargin = std::chrono::seconds(5);
+// For the calls that ask for their end; the machines go on ending without us.
+constexpr Duration kGceGrace = std::chrono::seconds(60);
+// Where they stay: for the call under way, which also writes down what was learned.
+constexpr Duration kLastCallGrace = std::chrono::seconds(5);
+// For the last events.
+constexpr Duration kHooksAtShutdown = std::chrono::seconds(5);
 
 unsigned workers_of(const config::Model& model) {
   return model.server.workers == 0 ? usable_cpus() : model.server.workers;
@@ -38,10 +45,26 @@ Result<net::OwnedFd> bind_admin(const config::AdminModel& model) {
   return std::move(sockets->front());
 }
 
+// How long the instances of a pool may take to end.
+Duration grace_of(const config::ScalingModel& scaling) {
+  if (scaling.at_shutdown == config::AtShutdown::keep) return kLastCallGrace;
+  switch (scaling.provider) {
+    case config::ProviderKind::process:
+      return scaling.process.stop_grace;
+    case config::ProviderKind::docker:
+      return scaling.docker.stop_grace;
+    case config::ProviderKind::gce:
+      return kGceGrace;
+    case config::ProviderKind::exec:
+      return scaling.exec.timeout;
+  }
+  return Duration::zero();
+}
+
 Duration longest_grace(const config::Model& model) {
   Duration longest = Duration::zero();
   for (const auto& [name, pool] : model.pools) {
-    if (pool.scaling) longest = std::max<Duration>(longest, pool.scaling->process.stop_grace);
+    if (pool.scaling) longest = std::max(longest, grace_of(*pool.scaling));
   }
   return longest;
 }
@@ -53,6 +76,7 @@ Server::Server(ServerOptions options, config::Model model)
       model_(std::move(model)),
       worker_count_(workers_of(model_)),
       pools_(loop_, group_.address_book, static_cast<uint16_t>(worker_count_), random_seed()),
+      acme_(group_.acme_challenges, random_seed()),
       admin_api_(*this) {}
 
 Server::~Server() = default;
@@ -67,6 +91,7 @@ Result<void> Server::run() {
 Result<void> Server::start() {
   started_at_ = loop_.now();
   raise_file_limit(model_);
+  sticky_secret_.complete(model_);
   auto prepared = prepare(model_);
   if (!prepared) return std::move(prepared).error();
   for (unsigned i = 0; i < worker_count_; ++i) {
@@ -92,6 +117,11 @@ Result<Server::Prepared> Server::prepare(const config::Model& model) {
   const bool is_start = generation_ == 0;
   Prepared prepared;
   if (auto fine = pools_.check(model); !fine) return fine.error();
+  // What ACME has not got yet has a stand-in then.
+  if (auto fine = acme_.prepare(model); !fine) return fine.error();
+  auto certificates = certificates_.prepare(model);
+  if (!certificates) return std::move(certificates).error();
+  prepared.certificates = *std::move(certificates);
   if (is_start || !(model.access_log == model_.access_log)) {
     auto logs = AccessLogs::open(model.access_log, worker_count_);
     if (!logs) return std::move(logs).error();
@@ -109,28 +139,34 @@ Result<Server::Prepared> Server::prepare(const config::Model& model) {
 }
 
 void Server::commit(config::Model model, Prepared prepared) {
-  const bool is_start = generation_ == 0;
   ++generation_;
+  certificates_.commit(std::move(prepared.certificates));
+  acme_.commit(model);
+  pools_.use_backend_tls(certificates_.backend_contexts());
   pools_.commit(model);
   if (prepared.access_logs) access_logs_ = *std::move(prepared.access_logs);
   // New listeners accept by the snapshot that knows them: it is posted before they are.
   ListenerSet::Prepared sockets = std::move(prepared.listeners);
-  const auto entries = listeners_.entries_after(model);
-  const auto snapshot =
-      build_snapshot(model, generation_, entries,
-                     [this](const std::string& pool) { return pools_.runtime(pool); });
-  for (size_t i = 0; i < group_.workers.size(); ++i) {
-    if (is_start) {
-      group_.workers[i]->set_up(snapshot, access_logs_.for_worker(i));
-    } else {
-      group_.workers[i]->apply(snapshot, access_logs_.for_worker(i));
-    }
-  }
+  hand_out_snapshot(model, sockets);
   listeners_.commit(model, std::move(sockets), group_);
   if (prepared.admin) open_admin(*std::move(prepared.admin));
   model_ = std::move(model);
   reloaded_at_ = loop_.now();
   reload_error_.clear();
+}
+
+void Server::hand_out_snapshot(const config::Model& model, const ListenerSet::Prepared& sockets) {
+  const auto entries = listeners_.entries_after(model, sockets, certificates_);
+  const auto snapshot = build_snapshot(
+      model, generation_, entries, [this](const std::string& pool) { return pools_.runtime(pool); },
+      [this](const std::string& pool) { return certificates_.backend_context(pool); });
+  for (size_t i = 0; i < group_.workers.size(); ++i) {
+    if (state_ == admin::ServerState::starting) {
+      group_.workers[i]->set_up(snapshot, access_logs_.for_worker(i));
+    } else {
+      group_.workers[i]->apply(snapshot, access_logs_.for_worker(i));
+    }
+  }
 }
 
 void Server::open_admin(net::OwnedFd socket) {
@@ -204,6 +240,7 @@ void Server::reload() {
     reload_failed(config::to_string(loaded.problems.front()));
     return;
   }
+  sticky_secret_.complete(*loaded.model);
   const auto diff = config::compare(model_, *loaded.model);
   auto prepared = prepare(*loaded.model);
   if (!prepared) {
@@ -238,8 +275,9 @@ void Server::on_stop_signal() {
   state_ = admin::ServerState::draining;
   stopping_ = Stopping::draining_workers;
   stop_began_ = loop_.now();
+  acme_.stop();
   pools_.begin_shutdown();
-  for (const auto& worker : group_.workers) worker->begin_drain();
+  for (const auto& worker : group_.workers) worker->begin_drain(model_.server.shutdown_timeout);
 }
 
 // --- Time
@@ -247,8 +285,20 @@ void Server::on_stop_signal() {
 
 void Server::tick() {
   // In a hurry nothing new is begun: the calls under way end, then the instances are killed.
-  if (!in_a_hurry_ || stopping_ != Stopping::ending_instances) pools_.tick(loop_.now());
-  if (stopping_ != Stopping::no) tick_shutdown();
+  const bool is_ending = stopping_ == Stopping::ending_instances && !in_a_hurry_;
+  if (stopping_ < Stopping::ending_instances || is_ending) pools_.tick(loop_.now());
+  if (stopping_ != Stopping::no) {
+    tick_shutdown();
+  } else if (++ticks_ % kTicksOfSecond == 0) {
+    tick_certificates();
+  }
+}
+
+void Server::tick_certificates() {
+  certificates_.tick(loop_.now(), std::chrono::system_clock::now());
+  if (!certificates_.reload_changed(model_)) return;
+  pools_.use_backend_tls(certificates_.backend_contexts());
+  hand_out_snapshot(model_, {});
 }
 
 void Server::tick_shutdown() {
@@ -266,6 +316,12 @@ void Server::tick_shutdown() {
   if (stopping_ == Stopping::ending_instances) {
     const bool ended = in_a_hurry_ ? pools_.kill_instances() : pools_.instances_stopped();
     if (!ended && now < instances_deadline_) return;
+    stopping_ = Stopping::delivering_events;
+    pools_.finish_hooks(in_a_hurry_ ? Duration::zero() : kHooksAtShutdown);
+  }
+  if (stopping_ == Stopping::delivering_events) {
+    if (in_a_hurry_) pools_.finish_hooks(Duration::zero());
+    if (!pools_.hooks_finished()) return;
     stopping_ = Stopping::done;
     timer_.reset();
     signals_.clear();
@@ -297,6 +353,8 @@ admin::ServerStatus Server::status() {
   status.access_log_dropped = access_logs_.dropped();
   status.last_reload = {reload_error_.empty(), to_seconds(now - reloaded_at_), reload_error_};
   status.listeners = listeners_.status(model_);
+  status.certificates = certificates_.status();
+  status.acme = acme_.status();
   status.pools = pools_.status(now);
   return status;
 }

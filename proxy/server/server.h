@@ -16,8 +16,11 @@
 #include "proxy/net/signal_watcher.h"
 #include "proxy/net/timer.h"
 #include "proxy/server/access_logs.h"
+#include "proxy/server/acme_manager.h"
+#include "proxy/server/certificate_store.h"
 #include "proxy/server/listener_set.h"
 #include "proxy/server/pool_registry.h"
+#include "proxy/server/sticky_secret.h"
 
 namespace flaskscale::server {
 
@@ -35,6 +38,8 @@ class Server final : public admin::StatusSource {
   // Binds, starts the workers, serves until a signal ends it. An error before anything is served
   // leaves nothing behind. Returns when all is down.
   Result<void> run();
+  // After run(): provider calls that have not come back; the end of this object waits for them.
+  bool has_calls_under_way() const { return pools_.has_calls_under_way(); }
 
   admin::ServerStatus status() override;
   admin::ServerState state() override { return state_; }
@@ -48,10 +53,13 @@ class Server final : public admin::StatusSource {
     ListenerSet::Prepared listeners;
     std::optional<AccessLogs> access_logs;  // absent: the old ones stay
     std::optional<net::OwnedFd> admin;      // absent: the old one stays
+    std::shared_ptr<CertificateStore::Prepared> certificates;
   };
 
   Result<Prepared> prepare(const config::Model& model);
   void commit(config::Model model, Prepared prepared);
+  // Gives the workers what they serve by from now on.
+  void hand_out_snapshot(const config::Model& model, const ListenerSet::Prepared& sockets);
   Result<void> start();
   void announce() const;
   Result<void> write_ready_file() const;
@@ -62,6 +70,7 @@ class Server final : public admin::StatusSource {
   void reload_failed(std::string error);
   void on_stop_signal();
   void tick();
+  void tick_certificates();
   void tick_shutdown();
   void stop_workers();
 
@@ -71,6 +80,9 @@ class Server final : public admin::StatusSource {
   net::EventLoop loop_;
   forward::WorkerGroup group_;
   PoolRegistry pools_;
+  CertificateStore certificates_;
+  AcmeManager acme_;
+  StickySecret sticky_secret_;
   ListenerSet listeners_;
   AccessLogs access_logs_;
   admin::AdminApi admin_api_;
@@ -81,11 +93,12 @@ class Server final : public admin::StatusSource {
 
   admin::ServerState state_ = admin::ServerState::starting;
   uint64_t generation_ = 0;
+  unsigned ticks_ = 0;
   Time started_at_{};
   Time reloaded_at_{};
   std::string reload_error_;  // empty: the last one went well
-  // Shutdown: workers drain, then their threads end, then the instances go.
-  enum class Stopping : uint8_t { no, draining_workers, ending_instances, done };
+  // Shutdown: workers drain, then their threads end, then the instances go, then the last events.
+  enum class Stopping : uint8_t { no, draining_workers, ending_instances, delivering_events, done };
   Stopping stopping_ = Stopping::no;
   Time stop_began_{};
   Time instances_deadline_{};
