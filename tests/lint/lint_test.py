@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """The checks of this folder find what they are for, and nothing in a good tree."""
+import json
 import pathlib
 import tempfile
 import unittest
 
 import check_layers
 import check_length
+import check_terraform
 import check_words
 
 
@@ -92,6 +94,111 @@ class LintTest(unittest.TestCase):
         self.assert_finds(check_words, "without an issue")
         self.write("docs/a.md", "TO" + "DO (issue 12): later\n")
         self.assertEqual(check_words.check(self.root), [])
+
+
+GOOD_TERRAFORM = '''variable "name" {
+  description = "Name of ${"it"} # all"
+  type        = string
+}
+
+resource "google_x" "a" {
+  for_each = toset([
+    "a", # first
+    "b",
+  ])
+
+  name = "${var.name}-${join("-", [each.value])}"
+  tags = {
+    one   = 1
+    three = 3
+  }
+  text = <<-END
+    any { thing
+  END
+
+  inner {
+    size = 1
+  }
+
+  lifecycle {
+    ignore_changes = [name]
+  }
+}
+
+output "a" {
+  value = google_x.a["a"].name
+}
+'''
+KNOWN = {"google_x": {"name": {"type": "string", "required": True}, "tags": {"type": "map(string)"},
+                      "text": {"type": "string"},
+                      "inner": {"block": {"size": {"type": "number", "required": True}}}}}
+
+
+class TerraformTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.root = pathlib.Path(self.folder.name)
+        (self.root / "conf" / "x").mkdir(parents=True)
+
+    def findings(self, old="", new="", check=check_terraform.check):
+        self.assertIn(old, GOOD_TERRAFORM)
+        text = GOOD_TERRAFORM.replace(old, new, 1) if old else GOOD_TERRAFORM
+        (self.root / "conf" / "x" / "main.tf").write_text(text, encoding="utf-8")
+        return check(self.root)
+
+    def arguments(self, old="", new=""):
+        return self.findings(old, new, lambda root: check_terraform.argument_findings(root, KNOWN))
+
+    def assert_one(self, findings, words):
+        self.assertEqual(len(findings), 1, findings)
+        self.assertIn(words, findings[0])
+
+    def test_good_file_is_clean(self):
+        self.assertEqual(self.findings(), [])
+        self.assertEqual(self.arguments(), [])
+
+    def test_layout(self):
+        self.assert_one(self.findings("one   =", "one =") , "not aligned")
+        self.assert_one(self.findings("  inner {", "   inner {"), "indentation is not 2")
+        self.assert_one(self.findings("    size = 1", "  size = 1"), "indentation is not 4")
+        self.assert_one(self.findings("size = 1", "size = 1 "), "blanks")
+
+    def test_references(self):
+        self.assert_one(self.findings("value = google_x.a", "value = google_x.b"), "google_x.b is not declared")
+        self.assert_one(self.findings("toset([", "toset(local.none, ["), "local.none is not declared")
+        self.assertEqual(len(self.findings("${var.name}", "${var.nam}")), 2)  # and name is unused
+        self.assert_one(self.findings("  type        = string\n", ""), "no type")
+
+    def test_text_that_is_no_terraform(self):
+        self.assert_one(self.findings("    size = 1\n  }", "    size = 1\n"), "not closed")
+        self.assert_one(self.arguments("\"b\",\n  ])", "\"b\",\n  )"), "closes nothing")
+
+    def test_arguments(self):
+        self.assert_one(self.arguments("size = 1", "size = 1\n    sise = 1"), "no argument 'sise'")
+        self.assert_one(self.arguments("size = 1", ""), "required 'size' is missing")
+        self.assert_one(self.arguments("inner {", "inner = {"), "'inner' is a block")
+        self.assert_one(self.arguments("tags = {", "tags {"), "'tags' is an argument")
+        self.assert_one(self.arguments('"google_x" "a"', '"google_y" "a"'), "no resource 'google_y'")
+        self.assert_one(self.arguments("  inner {", '  dynamic "outer" {'), "no block 'outer'")
+        self.assertEqual(self.arguments(
+            "  inner {\n    size = 1\n  }",
+            '  dynamic "inner" {\n    for_each = []\n    content {\n      size = 1\n    }\n  }'), [])
+
+    def test_planted_error_in_the_projects_own_files(self):
+        own = pathlib.Path(__file__).resolve().parents[2]
+        listed = own / check_terraform.ARGUMENT_LIST
+        if not listed.is_file():
+            self.skipTest(f"{listed.name} is not there")
+        resources = json.loads(listed.read_text(encoding="utf-8"))["resources"]
+        path = self.root / "conf" / "x" / "backends.tf"
+        good = (own / "conf" / "gce" / "backends.tf").read_text(encoding="utf-8")
+        for old, new, words in (("minimal_action ", "minimum_action ", "minimum_action"),
+                                ("standby_policy {", "standby {", "no block 'standby'"),
+                                ("  machine_type = var.machine_type\n", "", "required 'machine_type'")):
+            self.assertIn(old, good)
+            path.write_text(good.replace(old, new, 1), encoding="utf-8")
+            self.assertIn(words, "\n".join(check_terraform.argument_findings(self.root, resources)))
 
 
 if __name__ == "__main__":

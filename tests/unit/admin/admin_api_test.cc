@@ -102,8 +102,17 @@ TEST_F(AdminApiTest, ShowsTheScaler) {
   EXPECT_EQ(scaling["desired"], 3);
   EXPECT_EQ(scaling["offered_load"], 2.4);
   EXPECT_EQ(scaling["instances_by_state"]["booting"], 1);
-  EXPECT_EQ(scaling["instances_by_state"].size(), 6U);
+  EXPECT_EQ(scaling["instances_by_state"].size(), 7U);
+  EXPECT_EQ(scaling["instances_by_state"]["standby"], 2);
   EXPECT_EQ(scaling["instances"][0]["name"], "demo-ab12");
+  EXPECT_EQ(scaling["instances"][0]["id"], "4711");
+  EXPECT_EQ(scaling["instances"][0]["zone"], "us-a");
+  EXPECT_EQ(scaling["instances"][0]["version"], "v3");
+  EXPECT_EQ(scaling["forecast"], "trend");
+  EXPECT_EQ(scaling["last_error"], "the list failed");
+  EXPECT_EQ(scaling["alarms"][0]["alarm"], "stockout");
+  EXPECT_EQ(scaling["alarms"][0]["seconds"], 12.5);
+  EXPECT_EQ(scaling["hook_events"]["delivered"], 5);
   EXPECT_EQ(scaling["last_decision"]["number"], 12);
 }
 

@@ -7,6 +7,13 @@ namespace {
 thread_local uint64_t allocations = 0;
 }  // namespace
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FLASKSCALE_FOREIGN_NEW
+#endif
+#endif
+
+#ifndef FLASKSCALE_FOREIGN_NEW
 void* operator new(size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
@@ -25,8 +32,17 @@ void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+#endif
 
 namespace flaskscale {
+
+bool counts_allocations() {
+#ifdef FLASKSCALE_FOREIGN_NEW
+  return false;
+#else
+  return true;
+#endif
+}
 
 uint64_t allocations_of_this_thread() { return allocations; }
 

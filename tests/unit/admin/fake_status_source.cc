@@ -66,9 +66,13 @@ ScalingStatus sample_scaling() {
   scaling.service_time_seconds = 0.2;
   scaling.boot_seconds = 3.1;
   scaling.instance_seconds = 123.4;
-  scaling.instances_by_state = {{"booting", 1},  {"warming", 0},  {"ready", 1},
-                                {"draining", 0}, {"deleting", 0}, {"failed", 0}};
-  scaling.instances = {{"demo-ab12", "127.0.0.1:5001", "ready", 12.1, 1}};
+  scaling.instances_by_state = {{"booting", 1}, {"warming", 0},  {"ready", 1}, {"draining", 0},
+                                {"standby", 2}, {"deleting", 0}, {"failed", 0}};
+  scaling.instances = {{"demo-ab12", "4711", "127.0.0.1:5001", "us-a", "v3", "ready", 12.1, 1, ""}};
+  scaling.forecast = "trend";
+  scaling.last_error = "the list failed";
+  scaling.alarms = {{"stockout", "No machine is to be had.", 12.5}};
+  scaling.hook_events = {{"delivered", 5}, {"dropped", 0}};
   scaling.last_decision = sample_decision();
   scaling.decisions_total = {{"scale_out", "offered_load", 3}, {"hold", "enough", 40}};
   return scaling;

@@ -207,7 +207,10 @@ TEST(Metrics, ShowTheScaler) {
   const Scraped metrics = scrape(FakeStatusSource());
 
   EXPECT_EQ(metrics["flaskscale_instances{pool=\"demo\",state=\"booting\"}"], 1);
+  EXPECT_EQ(metrics["flaskscale_instances{pool=\"demo\",state=\"standby\"}"], 2);
   EXPECT_EQ(metrics["flaskscale_instances_desired{pool=\"demo\"}"], 3);
+  EXPECT_EQ(metrics["flaskscale_scaler_alarms{pool=\"demo\",alarm=\"stockout\"}"], 1);
+  EXPECT_EQ(metrics["flaskscale_hook_events_total{pool=\"demo\",result=\"delivered\"}"], 5);
   EXPECT_EQ(metrics["flaskscale_scaler_decisions_total{pool=\"demo\",action=\"scale_out\","
                     "reason=\"offered_load\"}"],
             3);

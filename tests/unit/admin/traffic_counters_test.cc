@@ -238,6 +238,38 @@ TEST(ReasonTable, MergesTheSameTextAtTwoPlaces) {
   EXPECT_THAT(totals, ElementsAre(Pair("client", 1U), Pair("client_left", 2U)));
 }
 
+TEST(TrafficCounters, CountsTunnelsApartFromRequests) {
+  auto counters = std::make_unique<TrafficCounters>();
+  counters->on_tunnel_opened();
+  counters->on_tunnel_opened();
+  counters->on_tunnel_closed();
+  ExchangeRecord record;
+  record.status = 101;
+  record.tunnel = true;
+  record.total = std::chrono::hours(1);
+  counters->record(record);
+
+  const TrafficTotals totals = totals_of(*counters);
+  EXPECT_EQ(totals.tunnels_open, 1U);
+  EXPECT_EQ(totals.tunnels, 2U);
+  EXPECT_EQ(totals.requests(), 1U);
+  EXPECT_EQ(totals.request_duration.count(), 0U);
+}
+
+TEST(WorkerCounters, CountsWhatTheConfigurationAnswersApartFromTheMalformed) {
+  WorkerCounters counters;
+  ExchangeRecord record;
+  record.reason = "redirect";
+  record.intended = true;
+  counters.record_without_pool(record);
+
+  WorkerTotals totals;
+  counters.add_to(totals);
+  totals += WorkerTotals(totals);
+  EXPECT_THAT(totals.answered, ElementsAre(Pair("redirect", 2U)));
+  EXPECT_TRUE(totals.malformed.empty());
+}
+
 TEST(WorkerCounters, CountsConnectionsAndWhatNoPoolSaw) {
   WorkerCounters counters;
   counters.on_accepted();

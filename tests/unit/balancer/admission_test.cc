@@ -197,6 +197,19 @@ TEST_F(Admission, HoldsLongerWhileCapacityIsComing) {
   EXPECT_EQ(pool->deadline(*waiter->ticket, now), now + seconds(30));
 }
 
+TEST_F(Admission, KeepsThoseWhoWaitedForCapacityWhenItHasCome) {
+  make(plain(1), 1);
+  const Slot held = take();
+  pool->expect_capacity(true, seconds(60), now);
+  auto waiter = wait();
+  now += seconds(60);
+
+  pool->expect_capacity(false, {}, now);
+  EXPECT_EQ(pool->deadline(*waiter->ticket, now), now + seconds(30));
+  auto newcomer = wait();
+  EXPECT_EQ(pool->deadline(*newcomer->ticket, now), now + seconds(30));
+}
+
 TEST_F(Admission, EmptyPoolRefusesAtOnceUnlessCapacityIsComing) {
   make(plain(1), 0);
   auto refused = wait();

@@ -29,6 +29,9 @@ constexpr Duration kRunTime = seconds(3);
 constexpr Duration kStuck =
     seconds(20);  // a waiter that waits so long for a free slot was forgotten
 
+constexpr uint32_t kAddresses = 40;
+constexpr HashKey kStickyKey = {1, 2};
+
 std::string address_of(uint32_t i) { return "10.0.0.1:" + std::to_string(5000 + i); }
 
 class Wait final : public Waiter {
@@ -136,6 +139,10 @@ class Worker final : public WaiterHome {
     if (random_.below(8) == 0) request.first_enqueued = now - milliseconds(1);
     if (!held_.empty())
       request.avoid_backend = random_.below(3) == 0 ? held_.back().backend().id() : 0;
+    if (random_.below(2) == 0) request.hash = random_.next();
+    if (random_.below(2) == 0) {
+      request.sticky = keyed_hash(kStickyKey, address_of(random_.below(kAddresses)));
+    }
     AcquireOutcome outcome = pool_.acquire(view_, request, *wait, *this);
     const int ways = (outcome.slot ? 1 : 0) + (outcome.ticket ? 1 : 0) + (outcome.refused ? 1 : 0);
     if (ways != 1) broke_rules_ = true;
@@ -295,7 +302,6 @@ class Chaos {
 
   bool took_after_drain() const { return took_after_drain_; }
 
-  static constexpr uint32_t kAddresses = 40;
   static constexpr uint32_t kMostSlots = 3;
 
  private:
@@ -316,7 +322,8 @@ class Chaos {
 
   void apply(Time now) {
     PoolSettings settings = settings_with(1 + random_.below(kMostSlots));
-    settings.policy = static_cast<Policy>(random_.below(3));
+    settings.policy = static_cast<Policy>(random_.below(4));
+    if (random_.below(2) == 0) settings.sticky_key = kStickyKey;
     settings.queue_order = static_cast<QueueOrder>(random_.below(2));
     settings.slow_after = milliseconds(random_.below(20));
     settings.queue_limit = 5 + random_.below(50);

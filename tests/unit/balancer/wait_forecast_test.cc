@@ -61,6 +61,24 @@ TEST(WaitForecast, CountsOnExpectedCapacity) {
   EXPECT_NEAR(forecast.wait_seconds(39, 4, 1, now).value(), 4.0, 0.1);
 }
 
+TEST(WaitForecast, ABootOfAnEmptyPoolBeginsWithTheFirstThatWaits) {
+  WaitForecast forecast;
+  Time now = kStart;
+  // Expected all the time, since the first request would make something boot.
+  for (int i = 0; i < 36000; ++i) {
+    now += milliseconds(100);
+    if (i % 10 == 0) forecast.expect(true, seconds(20), now);
+    forecast.tick(false, 0, now);
+  }
+  EXPECT_NEAR(*forecast.seconds_to_capacity(now), 20, 0.2);
+  for (int i = 0; i < 150; ++i) {
+    now += milliseconds(100);
+    forecast.expect(true, seconds(20), now);
+    forecast.tick(true, 0, now);
+  }
+  EXPECT_NEAR(*forecast.seconds_to_capacity(now), 5, 0.2);
+}
+
 TEST(WaitForecast, ForgetsAfterAMinute) {
   WaitForecast forecast;
   Time now = learn(forecast, seconds(5));

@@ -67,5 +67,27 @@ TEST(Endpoint, SaysHowToWriteIpv6) {
             "\"::1:80\" needs brackets around an IPv6 address: write \"[::1]:80\"");
 }
 
+TEST(Endpoint, CutsThePortOff) {
+  EXPECT_EQ(without_port("shop.example"), "shop.example");
+  EXPECT_EQ(without_port("shop.example:8080"), "shop.example");
+  EXPECT_EQ(without_port("[2001:db8::1]:80"), "[2001:db8::1]");
+  EXPECT_EQ(without_port("[2001:db8::1]"), "[2001:db8::1]");
+  EXPECT_EQ(without_port("[2001"), "[2001");
+  EXPECT_EQ(without_port(":80"), "");
+  EXPECT_EQ(without_port(""), "");
+}
+
+TEST(Endpoint, ReadsUnixSockets) {
+  EXPECT_TRUE(is_unix_address("unix:x"));
+  EXPECT_FALSE(is_unix_address("unix.example:80"));
+  EXPECT_EQ(*parse_unix_address("unix:/run/app.sock"), "/run/app.sock");
+  EXPECT_TRUE(parse_unix_address("unix:/" + std::string(106, 'a')));
+  const std::string too_long = "unix:/" + std::string(107, 'a');
+  for (const std::string_view text :
+       {"unix:", "unix:a.sock", "unix:/run/", "/run/app.sock", "unix:/a\nb", too_long.c_str()}) {
+    EXPECT_FALSE(parse_unix_address(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace flaskscale

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 
 #include "tests/unit/config/fixture.h"
 
@@ -116,6 +117,46 @@ TEST(Diff, TellsRoutesThatComeAndGo) {
   EXPECT_THAT(compare(base_model(), after).changes,
               UnorderedElementsAre(Change{"routes", "a.com/x, a.com/y -> shop", ""},
                                    Change{"routes", "", "a.com/x -> shop"}));
+}
+
+TEST(Diff, SeesEachPartOfWhatARouteDoes) {
+  Model before = base_model();
+  before.routes[0].pool.clear();
+  before.routes[0].respond = RespondModel{503, "one", "text/plain", 0};
+  const std::vector<std::function<void(RouteModel&)>> changes = {
+      [](RouteModel& route) { route.respond->body = "two"; },
+      [](RouteModel& route) { route.respond->status = 500; },
+      [](RouteModel& route) { route.respond->retry_after_s = 5; },
+      [](RouteModel& route) { route.respond->content_type = "text/html"; },
+      [](RouteModel& route) {
+        route.respond.reset();
+        route.redirect = RedirectModel{302, "/x"};
+      },
+      [](RouteModel& route) {
+        route.response_headers.add = {{"A", "b"}};
+      },
+      [](RouteModel& route) {
+        route.response_headers.set = {{"A", "b"}};
+      },
+      [](RouteModel& route) { route.response_headers.remove = {"A"}; }};
+  for (const auto& change : changes) {
+    Model after = before;
+    change(after.routes[0]);
+    EXPECT_EQ(compare(before, after).changes.size(), 2U);
+  }
+  Model after = base_model();
+  after.routes[1].strip_prefix = "/x";
+  after.routes[0].request_headers.set = {{"A", "b"}};
+  EXPECT_EQ(compare(base_model(), after).changes.size(), 4U);
+}
+
+TEST(Diff, HidesTheSecretOfStickyCookies) {
+  Model after = base_model();
+  after.pools.at("shop").sticky_secret = "secret";
+  after.pools.at("shop").sticky_cookie = "who";
+  EXPECT_THAT(compare(base_model(), after).changes,
+              ElementsAre(Change{"pools.shop.sticky_cookie", "\"\"", "\"who\""},
+                          Change{"pools.shop.sticky_secret", "(hidden)", "(hidden)"}));
 }
 
 TEST(Diff, TellsANewOrderOfRoutes) {

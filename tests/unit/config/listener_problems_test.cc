@@ -113,5 +113,42 @@ TEST(ListenerProblems, TellsUnknownKeys) {
               ElementsAre("3:1: unknown key \"http3\" in [listeners.a] (did you mean \"http2\"?)"));
 }
 
+TEST(UnixListeners, AreRead) {
+  const Model model = model_of(R"([listeners.web]
+listen = ["unix:/run/web.sock", "127.0.0.1:80"]
+unix_mode = "0666"
+trusted_proxies = ["unix", "10.0.0.0/8"]
+[[routes]]
+pool = "app"
+[pools.app]
+backends = ["h:1"]
+)");
+  EXPECT_EQ(model.listeners[0].listen[0], "unix:/run/web.sock");
+  EXPECT_EQ(model.listeners[0].unix_mode, 0666U);
+  EXPECT_EQ(model.listeners[0].trusted_proxies[0], "unix");
+}
+
+TEST(UnixListeners, TellWhatIsWrong) {
+  const auto problems = problems_of(R"([admin]
+listen = "unix:/run/admin.sock"
+[listeners.web]
+listen = ["unix:web.sock", "unix:/run/a.sock", "unix:/run/a.sock"]
+unix_mode = "0999"
+[listeners.other]
+listen = ["127.0.0.1:80"]
+unix_mode = "1777"
+[[routes]]
+pool = "app"
+[pools.app]
+backends = ["h:1"]
+)");
+  ASSERT_EQ(problems.size(), 5U);
+  EXPECT_EQ(problems[0].substr(0, 4), "2:10");
+  EXPECT_NE(problems[1].find("needs an absolute path"), std::string::npos) << problems[1];
+  EXPECT_NE(problems[2].find("already taken by"), std::string::npos) << problems[2];
+  EXPECT_NE(problems[3].find("octal"), std::string::npos) << problems[3];
+  EXPECT_NE(problems[4].find("octal"), std::string::npos) << problems[4];
+}
+
 }  // namespace
 }  // namespace flaskscale::config

@@ -100,6 +100,17 @@ TEST(PoolProblems, TellsWordsThatAreNotAllowed) {
                   "(did you mean \"fifo\"?)"));
 }
 
+TEST(PoolProblems, TellsWhatDoesNotGoWithH2c) {
+  EXPECT_THAT(problems_with("protocol = \"h2c\"\n"), ElementsAre());
+  EXPECT_THAT(problems_with("protocol = \"h2c\"\ntls = {}\n"),
+              ElementsAre("4:1: pools.app.tls and protocol = \"h2c\" exclude each other (h2c is "
+                          "HTTP/2 without TLS; with TLS, backends speak \"http1\")"));
+  EXPECT_THAT(problems_with("protocol = \"h2c\"\nproxy_protocol = \"v1\"\n"),
+              ElementsAre("4:1: pools.app.proxy_protocol and protocol = \"h2c\" exclude each other "
+                          "(the header speaks for one client, and the connection serves many: use "
+                          "X-Forwarded-For)"));
+}
+
 TEST(PoolProblems, TellsBadHealthPaths) {
   EXPECT_THAT(problems_with("health.path = \"healthz\"\n"),
               ElementsAre("3:15: pools.app.health.path: \"healthz\" does not begin with \"/\""));
@@ -140,6 +151,40 @@ TEST(PoolProblems, TellsPoolsThatAreNoTables) {
       problems_of(completed("[[pools.other]]\n")),
       ElementsAre("1:1: pools.other must be a table, not a list (write [pools.other] and its keys "
                   "below)"));
+}
+
+TEST(PoolAffinity, IsRead) {
+  const auto pool = [](std::string_view lines) {
+    return model_of(
+               with_pool("backends = [\"h:1\", \"unix:/run/app.sock\"]\n" + std::string(lines)))
+        .pools.at("app");
+  };
+  EXPECT_EQ(pool("").backends[1].address, "unix:/run/app.sock");
+  EXPECT_EQ(pool("balance = \"consistent_hash\"\n").balance, BalancePolicy::consistent_hash);
+  EXPECT_EQ(pool("balance = \"consistent_hash\"\nhash_on = \"header:X-User\"\n").hash_on,
+            (HashModel{HashSource::header, "X-User"}));
+  EXPECT_EQ(pool("balance = \"consistent_hash\"\nhash_on = \"cookie:id\"\n").hash_on,
+            (HashModel{HashSource::cookie, "id"}));
+  EXPECT_EQ(pool("sticky_cookie = \"who\"\n").sticky_cookie, "who");
+  EXPECT_EQ(pool("proxy_protocol = \"v2\"\n").health.proxy_protocol, ProxyProtocolOut::v2);
+}
+
+TEST(PoolAffinity, TellsWhatIsWrong) {
+  EXPECT_THAT(problems_of(with_pool(R"(backends = ["unix:run/app.sock", "unix:/run/"]
+hash_on = "header:"
+sticky_cookie = "a b"
+proxy_protocol = "v3"
+)")),
+              ElementsAre("2:13: pools.app.backends: \"unix:run/app.sock\" needs an absolute path: "
+                          "write \"unix:/run/app.sock\"",
+                          "2:34: pools.app.backends: \"unix:/run/\" needs an absolute path: write "
+                          "\"unix:/run/app.sock\"",
+                          "3:1: pools.app.hash_on needs balance = \"consistent_hash\"",
+                          "3:11: pools.app.hash_on must be \"client\", \"header:NAME\" or "
+                          "\"cookie:NAME\"",
+                          "4:17: pools.app.sticky_cookie: \"a b\" is no name of a cookie",
+                          "5:18: pools.app.proxy_protocol must be one of \"\", \"v1\", \"v2\", not "
+                          "\"v3\""));
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ TEST(RouteProblems, TellsUnknownPoolsWithTheNearest) {
 }
 
 TEST(RouteProblems, TellsAMissingPool) {
-  EXPECT_THAT(problems_with("\n[[routes]]\n"), ElementsAre("2:1: a route needs a pool"));
+  EXPECT_THAT(problems_with("\n[[routes]]\n"),
+              ElementsAre("2:1: a route needs a pool, a redirect or a respond"));
   EXPECT_THAT(problems_with("[[routes]]\npool = 5\n"),
               ElementsAre("2:8: routes.pool must be a text, not a whole number"));
 }
@@ -155,6 +156,94 @@ TEST(RouteProblems, DoesNotJudgeARouteByItsRightHalf) {
   EXPECT_THAT(
       problems_with("[[routes]]\npool = \"app\"\nhosts = [\"a:1\"]\n[[routes]]\npool = \"app\"\n"),
       ElementsAre("3:10: routes.hosts: \"a:1\" has a port: write the host alone"));
+}
+
+TEST(RouteActions, AreRead) {
+  const Model model = model_of(completed(R"([[routes]]
+paths = ["/shop/a", "/shop"]
+pool = "app"
+strip_prefix = "/shop/"
+[routes.request_headers]
+remove = ["X-Debug"]
+set = { "X-Env" = "prod" }
+[routes.response_headers]
+add = { "X-Served" = "yes" }
+[[routes]]
+hosts = ["old.example"]
+redirect = { target = "https://new.example{path}{query}", status = 308 }
+[[routes]]
+hosts = ["gone.example"]
+respond = { status = 503, body = "<p>later", content_type = "text/html", retry_after = "90s" }
+)"));
+  EXPECT_EQ(model.routes[0].strip_prefix, "/shop");
+  EXPECT_EQ(model.routes[0].request_headers.remove, std::vector<std::string>{"X-Debug"});
+  EXPECT_EQ(model.routes[0].request_headers.set, (std::vector<HeaderModel>{{"X-Env", "prod"}}));
+  EXPECT_EQ(model.routes[0].response_headers.add, (std::vector<HeaderModel>{{"X-Served", "yes"}}));
+  EXPECT_EQ(model.routes[1].redirect, (RedirectModel{308, "https://new.example{path}{query}"}));
+  EXPECT_EQ(model.routes[2].respond, (RespondModel{503, "<p>later", "text/html", 90}));
+}
+
+TEST(RouteActions, MustFitTogether) {
+  EXPECT_THAT(problems_with(R"([[routes]]
+hosts = ["a"]
+pool = "app"
+redirect = "https://b/"
+[[routes]]
+hosts = ["c"]
+redirect = "https://b/"
+respond = {}
+[[routes]]
+hosts = ["d"]
+respond = { status = 204, body = "x" }
+request_headers = { remove = ["a"] }
+[[routes]]
+paths = ["/x"]
+pool = "app"
+strip_prefix = "/y"
+)"),
+              ElementsAre("3:8: a route with redirect or respond has no pool",
+                          "8:1: a route can't have both redirect and respond",
+                          "11:11: routes.respond.body: there is none with this status",
+                          "12:1: routes.request_headers needs a pool: no backend gets this request",
+                          "16:16: routes.strip_prefix: not every path of this route begins with "
+                          "\"/y\" (write paths = [\"/y\"])"));
+}
+
+TEST(RouteActions, CantWriteProtectedHeaders) {
+  const auto problems = problems_with(R"([[routes]]
+pool = "app"
+[routes.request_headers]
+remove = ["Host", "a b"]
+set = { "Transfer_Encoding" = "x", "X-Forwarded-For" = "y", "Ok" = "fine", "Bad" = "a\nb" }
+[routes.response_headers]
+add = { "Connection" = "x", "Content-Length" = "1", "Number" = 5 }
+)");
+  EXPECT_EQ(problems.size(), 8U);
+  for (const std::string& problem : problems) {
+    const bool known = problem.find("is written by FlaskScale itself") != std::string::npos ||
+                       problem.find("is no header") != std::string::npos ||
+                       problem.find("must be a text") != std::string::npos;
+    EXPECT_TRUE(known) << problem;
+  }
+}
+
+TEST(RouteActions, RedirectsOnlyToWhatTheClientCantChoose) {
+  for (const std::string target : {"https://{host}{path}{query}", "{scheme}://new.example/",
+                                   "/new{path}", "/", "/login", "http://a.example:8080/x"}) {
+    EXPECT_THAT(problems_with("[[routes]]\nredirect = \"" + target + "\"\n"), ElementsAre())
+        << target;
+  }
+  for (const std::string target :
+       {"{path}", "/{path}", "//evil{path}", "https://{path}", "https:///x", "ftp://a/", "", "a b",
+        "https://{nowhere}/", "{host}", "javascript:x", "https://a/\\r\\nX: y", "/\\\\evil"}) {
+    EXPECT_EQ(problems_with("[[routes]]\nredirect = \"" + target + "\"\n").size(), 1U) << target;
+  }
+}
+
+TEST(RouteActions, TellsABodyFileThatIsNotThere) {
+  const auto problems = problems_with("[[routes]]\nrespond = { body_file = \"nowhere.html\" }\n");
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_NE(problems[0].find("can't be read"), std::string::npos) << problems[0];
 }
 
 }  // namespace

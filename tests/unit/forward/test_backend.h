@@ -54,6 +54,10 @@ class TestBackend {
   void hold_answers() {
     answer_by([](const std::string&) { return std::string(); });
   }
+  // The first `count` connections end as soon as a request has come.
+  void close_after_requests(size_t count) {
+    side_.call([&] { closing_ = count; });
+  }
   // To the newest connection.
   void send(std::string_view bytes) {
     side_.call([&] { connections_.back()->send(bytes); });
@@ -96,6 +100,11 @@ class TestBackend {
       const std::string_view bytes(buffer.data(), result.bytes);
       backend.all_.append(bytes);
       received.append(bytes);
+      if (backend.closing_ > 0) {
+        --backend.closing_;
+        transport.reset();
+        return;
+      }
       const std::string answer = backend.answer_(received);
       if (answer.empty()) return;
       received.clear();
@@ -119,6 +128,7 @@ class TestBackend {
   BufferPool buffers_;  // loop thread, as all below
   Answer answer_ = [](const std::string&) { return std::string(); };
   std::string all_;
+  size_t closing_ = 0;
   LoopThread side_;
   std::vector<std::unique_ptr<Connection>> connections_;
 };

@@ -22,12 +22,10 @@ namespace flaskscale::forward {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class WorkerFixture : public testing::Test,
-                      public balancer::WaiterHome,
-                      public ClientConnectionOwner {
+class WorkerFixture : public testing::Test, public balancer::WaiterHome, public ClientSessionOwner {
  protected:
   struct Client {
-    std::unique_ptr<ClientConnection> connection;  // null when it has been given up
+    std::unique_ptr<ClientSession> connection;  // null when it has been given up
     std::shared_ptr<MemoryPeer> peer = std::make_shared<MemoryPeer>();
   };
 
@@ -39,6 +37,7 @@ class WorkerFixture : public testing::Test,
     runtime_ = std::make_shared<PoolRuntime>("shop", settings_, uint16_t{1});
     side_.call([&] {
       side_.loop().at_turn_end([this] { services_.recycle(); });
+      side_.loop().before_wait([this] { return services_.serve_waiting(); });
       services_.adopt(make_snapshot());
     });
   }
@@ -69,8 +68,8 @@ class WorkerFixture : public testing::Test,
                                                .limits = limits_,
                                                .timeouts = {},
                                                .router = config::Router({route}),
-                                               .pool_of_route = {0},
-                                               .pools = {{runtime_, seconds(60)}},
+                                               .routes = {{0, RouteAction(route)}},
+                                               .pools = {{runtime_, seconds(60), traits_}},
                                                .listeners = {{"web", {}}}});
   }
   void apply_limits() {
@@ -83,13 +82,15 @@ class WorkerFixture : public testing::Test,
     });
   }
 
+  template <typename Session = ClientConnection>
   Client& connect() {
     return *side_.call([&] {
       clients_.push_back(std::make_unique<Client>());
       Client& client = *clients_.back();
-      client.connection =
-          std::make_unique<ClientConnection>(services_, *this, 0, *IpAddress::parse("192.0.2.7"));
-      client.connection->open(std::make_unique<MemoryTransport>(client.peer));
+      client.connection = std::make_unique<Session>(
+          services_, *this,
+          ConnectionFacts{0, {*IpAddress::parse("192.0.2.7"), {}, 40000, 0}, nullptr});
+      client.connection->open(std::make_unique<MemoryTransport>(client.peer), {});
       return &client;
     });
   }
@@ -141,17 +142,24 @@ class WorkerFixture : public testing::Test,
   void post_decided(std::shared_ptr<balancer::Ticket> ticket) override {
     side_.loop().post([ticket = std::move(ticket)] { balancer::Pool::deliver(ticket); });
   }
-  void on_client_closed(ClientConnection& connection) override {
+  void on_session_closed(ClientSession& session) override {
     for (auto& client : clients_) {
-      if (client->connection.get() == &connection) {
+      if (client->connection.get() == &session) {
         side_.loop().retire(std::move(client->connection));
       }
     }
   }
 
+  void replace_session(ClientSession& /*session*/, std::unique_ptr<ClientSession> /*next*/,
+                       std::unique_ptr<net::Transport> /*transport*/,
+                       std::string_view /*received*/) override {
+    FAIL() << "an HTTP/1.1 connection stays one";
+  }
+
   LoopThread side_;
   balancer::PoolSettings settings_;  // before SetUp
   config::LimitsModel limits_;
+  PoolTraits traits_;
   AddressBook address_book_;
   std::shared_ptr<PoolRuntime> runtime_;
   WorkerServices services_;                       // loop thread, as all below

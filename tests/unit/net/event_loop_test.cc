@@ -155,8 +155,8 @@ TEST(EventLoop, DestroysWhatIsStillRetiredWithItself) {
 }
 
 TEST(EventLoop, CallsTheHookBeforeItDestroysTheRetired) {
+  std::string order;  // the hook outlives the test
   LoopThread side;
-  std::string order;
   side.call([&] {
     side.loop().at_turn_end([&] {
       if (order == "task ") order += "hook ";
@@ -166,6 +166,23 @@ TEST(EventLoop, CallsTheHookBeforeItDestroysTheRetired) {
   });
   ASSERT_TRUE(side.eventually([&] { return order.ends_with("end"); }));
   EXPECT_EQ(side.call([&] { return order; }), "task hook end");
+}
+
+TEST(EventLoop, DoesNotWaitWhileTheHookHasSomethingToDo) {
+  LoopThread side;
+  int left = 0;
+  int ends = 0;
+  side.call([&] {
+    side.loop().at_turn_end([&] { ++ends; });
+    side.loop().before_wait([&] { return left > 0 && left-- > 0; });
+    left = 1000;
+  });
+  ASSERT_TRUE(side.eventually([&] { return left == 0; }));
+  side.call([&] {
+    EXPECT_GE(ends, 3000);  // after the events, before the hook, after it
+    side.loop().before_wait(nullptr);
+    side.loop().at_turn_end(nullptr);
+  });
 }
 
 TEST(EventLoop, TimeStandsStillWithinATurnAndGoesOnAfterwards) {

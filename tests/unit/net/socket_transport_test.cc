@@ -270,6 +270,21 @@ TEST_F(SocketTransportTest, IsToldAgainOfWhatItHasNotRead) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(side_.call([&] { return end_.readable; }), seen);
 }
 
+TEST_F(SocketTransportTest, TellsOfTheEndWithoutAReadWhereOnlyThatIsWanted) {
+  for (const bool by_reset : {false, true}) {
+    end_.readable = 0;
+    RawSocket peer = connect();
+    end_.on_read = [&] { end_.transport->watch(Interest::none); };
+    peer.send("never read");
+    watch(Interest::end);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(side_.call([&] { return end_.readable; }), 0);
+    if (by_reset) peer.reset();
+    peer.close();
+    EXPECT_TRUE(side_.eventually([&] { return end_.readable == 1; })) << by_reset;
+    side_.call([&] { end_.transport.reset(); });
+  }
+}
+
 TEST_F(SocketTransportTest, MayBeDestroyedInsideOnReadable) {
   RawSocket peer = connect();
   end_.on_read = [&] { end_.transport.reset(); };
