@@ -32,7 +32,7 @@ def start_demo(mark, output):
 def test_wave_goes_out_and_back_in_without_a_failure(mark, tmp_path):
     log = tmp_path / "demo.log"
     with open(log, "wb") as output, start_demo(mark, output) as demo:
-        code = demo.wait(120 + 30 * SCALE)
+        code = demo.wait(180 + 30 * SCALE)
 
     text = log.read_text()
     assert code == 0, text[-6000:]

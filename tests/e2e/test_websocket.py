@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 
 import pytest
 import websockets
@@ -120,3 +121,22 @@ def test_reload_keeps_it_open(front, backend):
             assert await socket.recv() == "after"
 
     asyncio.run(talk())
+
+
+def test_a_shutdown_says_goodbye_to_both_ends(backend):
+    """1001, "going away", spread over the last part of the time that is left."""
+    text = static_config(backend.address, slots=200).replace(
+        'state_dir = "state"', 'state_dir = "state"\nshutdown_timeout = "9s"')
+
+    async def talk(front):
+        sockets = [await connect(front) for _ in range(30)]
+        for socket in sockets:
+            await socket.send("x")
+            assert await socket.recv() == "x"
+        front.signal(signal.SIGTERM)
+        await asyncio.gather(*(socket.wait_closed() for socket in sockets))
+        return {(socket.close_code, socket.close_reason) for socket in sockets}
+
+    with FlaskscaleProcess(text, wait="serving") as front:
+        assert asyncio.run(talk(front)) == {(1001, "")}
+        assert front.wait_exit(30) == 0

@@ -5,6 +5,7 @@ import os
 import re
 
 from flaskscale_process import FlaskscaleProcess
+from loopback import own_address
 from raw_client import RawClient
 
 # Slow builds (sanitizers) and slow machines: every pause, limit of time and deadline grows with it.
@@ -45,9 +46,9 @@ def toml(table, path=""):
 
 def config(*backends, server=None, limits=None, timeouts=None, listeners=None, listener=None,
            routes=None, pool=None, queue=None, health=None, keepalive=None, retry=None,
-           pools=None, access_log="access.log", access_log_format="json", admin="127.0.0.1:0"):
+           pools=None, access_log="access.log", access_log_format="json", admin=f"{own_address()}:0"):
     """A file with one listener, one route and the pool `app`; each part may be changed."""
-    web = {"listen": ["127.0.0.1:0"], **(listener or {})}
+    web = {"listen": [f"{own_address()}:0"], **(listener or {})}
     app = {
         "backends": [getattr(backend, "address", backend) for backend in backends],
         "slow_start": "0s",

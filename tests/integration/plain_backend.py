@@ -1,5 +1,7 @@
 """A small quick backend as a program of its own: answers every request head with the same bytes.
 
+    plain_backend.py HOST
+
 Prints its address and serves until its standard input ends. Without threads, so that it answers as
 fast as Python can; for requests without a body.
 """
@@ -46,7 +48,7 @@ def answer(connection, unfinished, selector):
 
 def main():
     """Listens, says where, serves."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+    with socket.create_server((sys.argv[1], 0), backlog=1024) as listener:
         print("{}:{}".format(*listener.getsockname()), flush=True)
         with selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ, "listener")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loopback import own_address
+
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: test.example\r\nUser-Agent: steady\r\n\r\n"
 
 
@@ -14,8 +16,8 @@ class PlainBackend:
 
     def __enter__(self):
         program = Path(__file__).with_name("plain_backend.py")
-        self._process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([sys.executable, str(program), own_address()],
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.address = self._process.stdout.readline().strip()
         return self
 
@@ -28,12 +30,13 @@ class PlainBackend:
 class SteadyLoad:
     """Keeps one request in flight on each of its connections."""
 
-    def __init__(self, address, connections):
+    def __init__(self, address, connections, wrap=lambda connection: connection):
         self._selector = selectors.DefaultSelector()
         self._sockets = []
         for _ in range(connections):
             connection = socket.create_connection(address, timeout=30)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = wrap(connection)
             self._selector.register(connection, selectors.EVENT_READ)
             self._sockets.append(connection)
 

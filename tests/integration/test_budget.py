@@ -2,8 +2,8 @@
 
 import mmap
 import os
-import shutil
 import signal
+import ssl
 import struct
 import subprocess
 import threading
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from certificates import make_identity
 from flaskscale_process import binary_path, wait_until
+from needed_tools import skip_without
 from steady_load import PlainBackend, SteadyLoad
 
 CONNECTIONS = 64
@@ -90,7 +92,7 @@ class Strace:
         return sum(self.calls.get(name, 0) for name in names)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@skip_without("strace")
 def test_a_steady_request_costs_at_most_four_and_a_half_system_calls(steady, tmp_path):
     door, load = steady()
 
@@ -104,6 +106,31 @@ def test_a_steady_request_costs_at_most_four_and_a_half_system_calls(steady, tmp
     assert strace.count("epoll_ctl") < 0.02 * REQUESTS
     assert strace.count("sendto", "sendmsg", "sendmmsg", "write", "writev") <= 2.01 * REQUESTS
     assert strace.count("futex") < 0.01 * REQUESTS
+
+
+@skip_without("strace")
+def test_a_steady_request_over_tls_costs_no_more_system_calls(stage, tmp_path):
+    """One receive and one send for each turn of a side, however many records these are."""
+    requests = REQUESTS // 4
+    identity = make_identity(tmp_path, "a", ["test.example"])
+    listener = {"listen": ["127.0.0.1:0"],
+                "certificates": [{"cert": str(identity.cert), "key": str(identity.key)}]}
+    context = ssl.create_default_context(cafile=identity.cert)
+    with PlainBackend() as backend:
+        door = stage.front_door(backend.address, server={"workers": 1}, listeners={"web": listener},
+                                health={"interval": "60s"})
+        with SteadyLoad(door.listener(), CONNECTIONS, wrap=lambda connection: context.wrap_socket(
+                connection, server_hostname="test.example")) as load:
+            load.run(requests)
+            with Strace(door.pid, tmp_path / "strace") as strace:
+                load.run(requests)
+
+    print({name: round(count / requests, 4) for name, count in strace.calls.items()})
+    assert strace.count("recvfrom", "recvmsg", "read", "readv") >= 2 * requests * 0.99
+    assert sum(strace.calls.values()) <= 4.5 * requests
+    assert strace.count("epoll_ctl") < 0.02 * requests
+    assert strace.count("sendto", "sendmsg", "sendmmsg", "write", "writev") <= 2.01 * requests
+    assert strace.count("brk", "mmap", "munmap", "madvise") < 0.01 * requests
 
 
 # Allocations

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from front_door import config, seconds
+from loopback import own_address
 from raw_client import RawClient
 from scripted import Gate, ok
 
@@ -91,9 +92,9 @@ def test_takes_a_good_configuration_after_a_bad_one(stage):
 def test_changes_nothing_when_a_new_listener_cannot_be_bound(stage):
     backend = stage.backend()
     door = stage.front_door(backend)
-    taken = f"127.0.0.1:{backend.port}"
+    taken = backend.address
 
-    door.reload(config(backend, listeners={"web": {"listen": ["127.0.0.1:0"]},
+    door.reload(config(backend, listeners={"web": {"listen": [f"{own_address()}:0"]},
                                            "extra": {"listen": [taken]}}), expect_success=False)
 
     assert address_of(door, "extra") is None
@@ -146,8 +147,8 @@ def test_adds_and_removes_a_listener(stage):
     door = stage.front_door(backend)
     web = door.listener()
 
-    door.reload(config(backend, listeners={"web": {"listen": ["127.0.0.1:0"]},
-                                           "extra": {"listen": ["127.0.0.1:0"]}}))
+    door.reload(config(backend, listeners={"web": {"listen": [f"{own_address()}:0"]},
+                                           "extra": {"listen": [f"{own_address()}:0"]}}))
     extra = address_of(door, "extra")
     with RawClient(extra) as client:
         assert client.get().status == 200

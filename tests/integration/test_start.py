@@ -119,8 +119,8 @@ backends = ["127.0.0.1:9"]
 @pytest.mark.parametrize("line,place,words", [
     ("slotz = 3", "9:1", ["slotz", "slots"]),
     ("slots = \"many\"", "9:9", ["slots"]),
-    ("sticky_cookie = \"a\"", "9:1", ["sticky_cookie", "not built yet"]),
-    ("protocol = \"h2c\"", "9:12", ["h2c", "not built yet"]),
+    ("sticky_cookie = \"a b\"", "9:17", ["sticky_cookie", "a b"]),
+    ("protocol = \"h2c\"\ntls = {}", "10:1", ["h2c", "tls"]),
     ("balance = \"least_conections\"", "9:11", ["least_connections"]),
     ("[pools.app.queue]\ntimeout = \"5 parsecs\"", "10:11", ["timeout"]),
     ("[pools.app.queue]\nbytes = 5", "10:9", ["bytes"]),

@@ -307,6 +307,21 @@ class FlaskscaleProcess:
         fresh.write_text(config)
         fresh.replace(self.config_path)
 
+    def pin_listener(self, name="web"):
+        """Lets the next start() listen where the last run did, so that its clients find it again.
+        Not while it runs: a reload would bind the same port twice."""
+        host, port = self.listener(name)
+        self._config = self._config.replace(
+            f'[listeners.{name}]\nlisten = ["127.0.0.1:0"]',
+            f'[listeners.{name}]\nlisten = ["{host}:{port}"]')
+
+    def kill_and_restart(self, between=lambda: None):
+        """kill -9, and a next run over the same state at the same port."""
+        self.kill()
+        between()
+        self.pin_listener()
+        self.start()
+
     def reload(self, config=None, expect_success=True, timeout=10.0):
         """SIGHUP, and waits for the outcome; returns the status after it."""
         if config is not None:

@@ -36,6 +36,7 @@ struct MemoryPeer {
   bool aborted = false;
   bool shut_down = false;
   bool destroyed = false;
+  net::TransportHandler* handler = nullptr;  // the last one that was set
 
   net::Interest interest() const {
     return interests.empty() ? net::Interest::none : interests.back();
@@ -47,15 +48,15 @@ struct MemoryPeer {
   bool takes_bytes() const { return write_error != 0 || (room > 0 && write_limit > 0); }
 
   // What a level-triggered poll would tell the handler, once each. False: nothing to tell.
-  bool poll(net::TransportHandler& handler) {
+  bool poll(net::TransportHandler& reader) {
     bool told = false;
     if (wants(net::Interest::readable) && has_news()) {
       told = true;
-      handler.on_readable();
+      reader.on_readable();
     }
     if (wants(net::Interest::writable) && takes_bytes()) {
       told = true;
-      handler.on_writable();
+      reader.on_writable();
     }
     return told;
   }
@@ -67,6 +68,8 @@ class MemoryTransport final : public net::Transport {
   ~MemoryTransport() override { peer_->destroyed = true; }
   MemoryTransport(const MemoryTransport&) = delete;
   MemoryTransport& operator=(const MemoryTransport&) = delete;
+
+  void set_handler(net::TransportHandler& handler) override { peer_->handler = &handler; }
 
   net::IoResult read(std::span<char> into) override {
     const size_t count = std::min({into.size(), peer_->incoming.size(), peer_->read_limit});

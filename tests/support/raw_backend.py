@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+from loopback import own_address
 from raw_stream import DEFAULT_TIMEOUT, RawStream, StreamClosed
 
 OK_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -55,7 +56,10 @@ class RawBackend:
     raised by close(), so that a broken script can't pass for a broken proxy.
     """
 
-    def __init__(self, script=_serve_ok, timeout=DEFAULT_TIMEOUT, port=0):
+    def __init__(self, script=_serve_ok, timeout=DEFAULT_TIMEOUT, port=0, host=None):
+        """`host`: an address of this machine (default: own_address()), or the path of a Unix socket
+        to make."""
+        host = host or own_address()
         self.script = script
         self._timeout = timeout
         self._changed = threading.Condition()
@@ -65,8 +69,15 @@ class RawBackend:
         self._failures = []
         self._accepted = 0
         self._closing = False
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-        self.host, self.port = self._listener.getsockname()
+        if host.startswith("/"):
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(host)
+            self._listener.listen(1024)
+            self.host, self.port = host, 0
+        else:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listener = socket.create_server((host, port), family=family, backlog=1024)
+            self.host, self.port = self._listener.getsockname()[:2]
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
@@ -78,8 +89,10 @@ class RawBackend:
 
     @property
     def address(self):
-        """"host:port" as the configuration wants it."""
-        return f"{self.host}:{self.port}"
+        """"host:port" or "unix:/path" as the configuration wants it."""
+        if self.host.startswith("/"):
+            return f"unix:{self.host}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def requests(self):

@@ -6,11 +6,15 @@ from raw_stream import DEFAULT_TIMEOUT, RawStream
 
 
 class RawClient(RawStream):
-    """One TCP connection to a listener: RawClient(("127.0.0.1", port))."""
+    """One TCP connection to a listener: RawClient(("127.0.0.1", port)), or to
+    the path of a Unix socket."""
 
     def __init__(self, address, timeout=DEFAULT_TIMEOUT, receive_buffer=None):
         """`receive_buffer` (bytes) makes a slow reader's window small from the first segment."""
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        if isinstance(address, str):  # the path of a Unix socket
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             if receive_buffer:

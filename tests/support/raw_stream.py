@@ -69,7 +69,8 @@ class RawStream:
     def __init__(self, sock, timeout=DEFAULT_TIMEOUT):
         self.sock = sock
         self.sock.settimeout(timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 
     def __enter__(self):

@@ -6,6 +6,8 @@ import threading
 
 import websockets
 
+from loopback import own_address
+
 
 async def _echo(websocket):
     """Echoes every message; "close CODE" ends the connection with that code."""
@@ -24,9 +26,11 @@ async def _refuse_some(path, _headers):
 
 
 class WebSocketBackend:
-    """Echo server, as a context manager; `heads` has the request headers of each connection."""
+    """Echo server, as a context manager; `heads` has the request headers of each connection.
+    `options` are those of websockets.serve()."""
 
-    def __init__(self):
+    def __init__(self, **options):
+        self._options = options
         self.heads = []
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -36,7 +40,7 @@ class WebSocketBackend:
     @property
     def address(self):
         """"host:port" as the configuration wants it."""
-        return f"127.0.0.1:{self.port}"
+        return f"{own_address()}:{self.port}"
 
     def __enter__(self):
         self._thread.start()
@@ -54,7 +58,8 @@ class WebSocketBackend:
     def _run(self):
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(websockets.serve(
-            self._handle, "127.0.0.1", 0, process_request=_refuse_some, max_size=1 << 24))
+            self._handle, own_address(), 0, process_request=_refuse_some, max_size=1 << 24,
+            **self._options))
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         self._loop.run_forever()
