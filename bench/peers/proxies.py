@@ -14,16 +14,21 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PR_SET_PDEATHSIG = 1
 BODY = 128
+# Of a proxy: HTTP/1.1, HTTP/2 without TLS, both with TLS, FlaskScale's metrics.
+PORTS = ("port", "h2c_port", "tls_port", "admin_port")
 
 
 class Failure(Exception):
     """The benchmark cannot go on; the text says why."""
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(names):
+    """{name: a port that nobody has}."""
+    with contextlib.ExitStack() as exits:
+        probes = [exits.enter_context(socket.socket()) for _ in names]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return {name: probe.getsockname()[1] for name, probe in zip(names, probes)}
 
 
 def fetch(port, path="/"):
@@ -55,16 +60,17 @@ def read_response(connection):
 class Server:
     """A running program. `command` may name its port as {port} and its configuration as {config}."""
 
-    def __init__(self, name, command, cpu, folder, template=None, backend_port=0):
+    def __init__(self, name, command, cpu, folder, template=None, backend_port=0, identity=None):
         self.name = name
-        self.port = free_port()
+        self.ports = free_ports(PORTS)
+        self.port = self.ports["port"]
         self.folder = folder / name
         self.folder.mkdir()
         config = self.folder / "config"
         if template:
             text = string.Template((HERE / template).read_text())
             config.write_text(text.substitute(
-                port=self.port, backend_port=backend_port, folder=self.folder))
+                self.ports, backend_port=backend_port, folder=self.folder, identity=identity))
         words = [word.format(port=self.port, backend_port=backend_port, config=config,
                              folder=self.folder) for word in command]
         require_program(words[0])
@@ -124,6 +130,21 @@ def require_program(path):
         raise Failure(f"no program {path}")
 
 
+def make_identity(folder):
+    """A certificate of ECDSA P-256 in `folder`: cert.pem, key.pem, and both.pem as HAProxy wants it."""
+    folder.mkdir()
+    require_program("/usr/bin/openssl")
+    done = subprocess.run(
+        ["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "7", "-subj", "/CN=bench", "-addext", "subjectAltName=DNS:bench",
+         "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+        capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"openssl: {done.stderr}")
+    (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+    return folder
+
+
 def version(command):
     require_program(command[0])
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -139,6 +160,8 @@ PROXIES = {
               "nginx.conf.template", ["/usr/sbin/nginx", "-v"]),
     "haproxy": (["/usr/sbin/haproxy", "-db", "-f", "{config}"], "haproxy.cfg.template",
                 ["/usr/sbin/haproxy", "-v"]),
+    "nghttpx": (["/usr/sbin/nghttpx", "--conf={config}"], "nghttpx.conf.template",
+                ["/usr/sbin/nghttpx", "--version"]),
     "forwarder": (["{forwarder}", "{backend_port}", "{port}"], None, None),
 }
 
@@ -153,6 +176,7 @@ class Bench:
         self.front, self.back = cpus[:2]
         os.sched_setaffinity(0, {self.back})
         self.build, self.names, self.folder, self.exits = build, names, folder, exits
+        self.identity = make_identity(folder / "identity")
         self.programs = {"program": build / "flaskscale",
                          "forwarder": build / "bench/peers/peers_forwarder"}
         self.backend = Server("backend", [str(build / "bench/peers/peers_responder"), "{port}"],
@@ -167,7 +191,7 @@ class Bench:
         self.started += 1
         folder = self.folder / str(self.started)
         folder.mkdir()
-        server = Server(name, words, self.front, folder, template, self.backend.port)
+        server = Server(name, words, self.front, folder, template, self.backend.port, self.identity)
         self.exits.callback(server.stop)
         return server.await_answers()
 

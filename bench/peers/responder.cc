@@ -1,4 +1,5 @@
-// The benchmark's backend: answers every GET with 128 bytes and keeps the connection. One thread.
+// The benchmark's backend: answers every GET with 128 bytes, GET /page with 64 KiB, and keeps the
+// connection. One thread.
 // GET /stats tells how many connections and requests there were, itself not counted.
 //   peers_responder [PORT]
 #include <sys/epoll.h>
@@ -34,7 +35,8 @@ class Responder {
   explicit Responder(uint16_t port)
       : listener_(listen_on_loopback(port)),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        answer_(response(std::string(128, 'x'))) {
+        answer_(response(std::string(128, 'x'))),
+        page_(response(std::string(64UL << 10U, 'x'))) {
     if (epoll_ < 0) die("epoll_create1");
     watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN, nullptr);
   }
@@ -90,6 +92,7 @@ class Responder {
   }
 
   std::string answer_to(std::string_view head) {
+    if (head.starts_with("GET /page ")) return page_;
     if (head.starts_with("GET /stats ")) {
       --connections_;
       return response(std::to_string(connections_) + " " + std::to_string(requests_));
@@ -112,6 +115,7 @@ class Responder {
   int listener_;
   int epoll_;
   std::string answer_;
+  std::string page_;
   uint64_t connections_ = 0;
   uint64_t requests_ = 0;
   std::array<char, 65536> buffer_{};

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""FlaskScale beside Debian's nginx and HAProxy and a forwarder that only moves bytes.
+"""FlaskScale beside Debian's nginx, HAProxy and nghttpx, and a forwarder that only moves bytes.
 
 Each proxy has one worker, pinned to one CPU; load and backend are on another. All on loopback."""
 import argparse
@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,13 +18,13 @@ import time
 
 import measure
 import proxies
+import secure
+from rounds import CLIENTS, against_peers, interleaved, print_table, progress, ratio
 
 DESCRIPTORS = 65536
 SPARE_DESCRIPTORS = 500
-CLIENTS = 64
-MAX_STEAL = 0.01
 QUIET_LOAD = 0.7
-PEERS = ("nginx", "haproxy")
+TRACED_REQUESTS = 5000
 
 
 def run_wrk(port, seconds):
@@ -43,68 +42,12 @@ def run_wrk(port, seconds):
     return int(requests[1]), float(rate[1])
 
 
-def measured_load(bench, server, seconds):
-    """One stretch of load on one proxy."""
-    connections, _ = bench.backend_counts()
-    steal = measure.Steal()
-    before = measure.cpu_seconds(server.pid)
-    requests, rate = run_wrk(server.port, seconds)
-    after = measure.cpu_seconds(server.pid)
-    used, user, system = (b - a for a, b in zip(before, after))
-    stolen = steal.share()
-    opened = bench.backend_counts()[0] - connections
-    if server.name != "forwarder" and opened > max(2 * CLIENTS, requests / 100):
-        raise proxies.Failure(
-            f"{server.name} opened {opened} connections for {requests} requests: no reuse, no comparison")
-    return {"requests": requests, "rate": rate, "steal": stolen, "backend_connections": opened,
-            "cpu_us": used / requests * 1e6,
-            "user_us": used / requests * 1e6 * user / max(user + system, 0.01)}
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
-def against_peers(figures, name):
-    """The figure in relation to the better peer's, or None."""
-    peers = [figures[peer] for peer in PEERS if peer in figures]
-    return figures[name] / min(peers) if peers else None
-
-
 def small(bench, options):
     """CPU of the proxy for a small keep-alive request."""
-    servers = [bench.start(name) for name in bench.names]
-    for server in servers:
-        run_wrk(server.port, 1)
-    samples = {name: [] for name in bench.names}
-    dropped = attempt = 0
-    while len(samples[bench.names[0]]) < options.rounds:
-        if dropped > options.rounds:
-            raise proxies.Failure(f"{dropped} rounds dropped: the host takes too much time away")
-        order = servers if attempt % 2 == 0 else servers[::-1]
-        attempt += 1
-        found = {server.name: measured_load(bench, server, options.seconds) for server in order}
-        if max(sample["steal"] for sample in found.values()) > MAX_STEAL:
-            dropped += 1
-            continue
-        for name, sample in found.items():
-            samples[name].append(sample)
-        progress(f"small: round {len(samples[bench.names[0]])} of {options.rounds}")
-    for server in servers:
-        server.stop()
-    medians = {name: statistics.median(one["cpu_us"] for one in found) for name, found in samples.items()}
-    return {
-        "unit": "microseconds of CPU of the proxy for one request",
-        "clients": CLIENTS, "rounds": options.rounds, "seconds": options.seconds,
-        "rounds_dropped_for_steal": dropped,
-        "proxies": {name: {
-            "cpu_us": spread([one["cpu_us"] for one in found]),
-            "user_us": spread([one["user_us"] for one in found]),
-            "rate": spread([one["rate"] for one in found]),
-            "backend_connections": sum(one["backend_connections"] for one in found),
-            "ratio_to_better_peer": against_peers(medians, name),
-        } for name, found in samples.items()},
-    }
+    found = interleaved(bench, bench.names, options, lambda server: run_wrk(server.port, options.seconds),
+                        "small", lambda server: run_wrk(server.port, 1))
+    return {"unit": "microseconds of CPU of the proxy for one request",
+            "clients": CLIENTS, "seconds": options.seconds, **found}
 
 
 def open_clients(server, clients, count):
@@ -178,9 +121,8 @@ def idle(bench, options):
             "connections": options.connections, "proxies": found}
 
 
-def traced_calls(server, seconds, folder):
+def traced_calls(server, load, report):
     """System calls for one request, by name, counted by strace during load."""
-    report = folder / f"{server.name}.strace"
     strace = subprocess.Popen(
         ["/usr/bin/strace", "-f", "-c", "-o", report, "-p", str(server.pid)],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -188,7 +130,7 @@ def traced_calls(server, seconds, folder):
         first = strace.stderr.readline()
         if "attached" not in first:
             raise proxies.Failure(f"strace: {first}")
-        requests, _ = run_wrk(server.port, seconds)
+        requests, _ = load(server)
     finally:
         strace.send_signal(signal.SIGINT)
         strace.communicate()
@@ -201,37 +143,27 @@ def traced_calls(server, seconds, folder):
 
 
 def calls(bench, options):
-    """System calls of the proxy for one small keep-alive request."""
-    found = {}
-    for name in bench.names:
-        server = bench.start(name)
-        run_wrk(server.port, 1)
-        each = traced_calls(server, options.seconds, bench.folder)
-        server.stop()
-        found[name] = {"total": sum(each.values()), "calls": each}
-        progress(f"calls: {name}")
-    return {"unit": "system calls for one request", "clients": CLIENTS, "proxies": found}
-
-
-def progress(text):
-    print(f"  {text}", file=sys.stderr, flush=True)
-
-
-def ratio(value):
-    return "-" if value is None else f"{value:.2f}"
+    """System calls of the proxy for one small request of each kind."""
+    kinds = {"small": lambda server: run_wrk(server.port, options.seconds),
+             "tls": secure.tls_load(TRACED_REQUESTS), "h2": secure.h2_load(TRACED_REQUESTS),
+             "h2c": secure.h2c_load(TRACED_REQUESTS)}
+    result = {"unit": "system calls for one request", "clients": CLIENTS, "kinds": {}}
+    for kind, load in kinds.items():
+        names = bench.names if kind == "small" else [name for name in bench.names if name != "forwarder"]
+        result["kinds"][kind] = found = {}
+        for name in names:
+            server = bench.start(name)
+            load(server)
+            each = traced_calls(server, load, bench.folder / f"{name}.{kind}.strace")
+            server.stop()
+            found[name] = {"total": sum(each.values()), "calls": each}
+            progress(f"calls: {kind}, {name}")
+    return result
 
 
 def print_small(result):
-    print(f"\nsmall: GET with a 128-byte answer, {CLIENTS} keep-alive clients, "
-          f"{result['rounds']} rounds of {result['seconds']} s, "
-          f"{result['rounds_dropped_for_steal']} dropped for stolen time")
-    print(f"{'':12}{'us CPU/request':>16}{'min':>8}{'max':>8}{'user':>8}{'requests/s':>12}"
-          f"{'/ better peer':>15}")
-    for name, one in result["proxies"].items():
-        cpu = one["cpu_us"]
-        print(f"{name:12}{cpu['median']:16.2f}{cpu['min']:8.2f}{cpu['max']:8.2f}"
-              f"{one['user_us']['median']:8.2f}{one['rate']['median']:12.0f}"
-              f"{ratio(one['ratio_to_better_peer']):>15}")
+    print_table(f"small: GET with a 128-byte answer, {CLIENTS} keep-alive clients, "
+                f"{result['seconds']} s a round", "request", result)
 
 
 def print_idle(result):
@@ -245,25 +177,33 @@ def print_idle(result):
 
 
 def print_calls(result):
-    print("\ncalls: system calls of the proxy for one small keep-alive request")
-    for name, one in result["proxies"].items():
-        most = sorted(one["calls"].items(), key=lambda item: -item[1])
-        print(f"{name:12}{one['total']:6.2f}   "
-              + ", ".join(f"{call} {count:.2f}" for call, count in most if count >= 0.005))
+    print("\ncalls: system calls of the proxy for one small request")
+    for kind, found in result["kinds"].items():
+        for name, one in found.items():
+            most = sorted(one["calls"].items(), key=lambda item: -item[1])
+            print(f"{kind:8}{name:12}{one['total']:6.2f}   "
+                  + ", ".join(f"{call} {count:.2f}" for call, count in most if count >= 0.005))
 
 
-SERIES = {"small": (small, print_small), "idle": (idle, print_idle), "calls": (calls, print_calls)}
+SERIES = {"small": (small, print_small), "idle": (idle, print_idle), **secure.SERIES,
+          "calls": (calls, print_calls)}
 
 
 def parse_options():
     parser = argparse.ArgumentParser(prog="./dev bench peers", description=__doc__)
     parser.add_argument("series", nargs="*", metavar="SERIES",
-                        help="small, idle, calls (default: small idle)")
+                        help=f"{', '.join(SERIES)} (default: small idle)")
     parser.add_argument("--build", default="build/release", type=pathlib.Path, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of `small` (default 7)")
-    parser.add_argument("--seconds", type=int, default=4, help="seconds of load of a round (default 4)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds, but for `idle` (default 7)")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of load of a round of `small` (default 4)")
+    parser.add_argument("--requests", type=int, default=60000,
+                        help="requests of a round of `tls`, `h2`, `h2c` (default 60000)")
+    parser.add_argument("--handshakes", type=int, default=2000,
+                        help="connections of a round of `handshake` (default 2000)")
     parser.add_argument("--connections", type=int, default=10000, help="clients of `idle` (default 10000)")
     parser.add_argument("--steps", type=int, default=5, help="measurements of `idle` (default 5)")
+    parser.add_argument("--max-steal", type=float, default=0.01,
+                        help="share of time taken by the host from which a round is repeated (default 0.01)")
     parser.add_argument("--only", default=",".join(proxies.PROXIES), help="proxies, joined by commas")
     parser.add_argument("--json", type=pathlib.Path, help="also write everything to this file")
     options = parser.parse_args()
@@ -273,7 +213,7 @@ def parse_options():
             (word, proxies.PROXIES) for word in options.only]:
         if word not in known:
             parser.error(f"'{word}' is none of {', '.join(known)}")
-    for name in ("rounds", "seconds", "connections", "steps"):
+    for name in ("rounds", "seconds", "requests", "handshakes", "connections", "steps"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
     return options
