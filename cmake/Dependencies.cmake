@@ -23,6 +23,7 @@ else()
   find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp NO_DEFAULT_PATH REQUIRED)
   add_library(flaskscale_llhttp_strict STATIC
     ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c)
+  set_target_properties(flaskscale_llhttp_strict PROPERTIES UNITY_BUILD OFF)
   target_include_directories(flaskscale_llhttp_strict SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
   # The header's default is the lenient machine, so every file that includes it must see this definition.
   target_compile_definitions(flaskscale_llhttp_strict PUBLIC LLHTTP_STRICT_MODE=1)

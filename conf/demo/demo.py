@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """Shows FlaskScale at work: a Flask application, a wave of load, instances that follow it.
 
+    demo.py [process | docker | gce]
+
 Starts build/release/flaskscale (or FLASKSCALE_BINARY) with this folder's configuration, on ports of
 its own, and ends with status 0 only if no request failed and the pool was seen to go from 1
-instance to at least 4 and back to 1. Whatever happens, no process stays behind.
+instance to at least 4 and back to 1. Instances are processes, containers of a Docker engine, or
+virtual machines of an emulated Compute Engine: the module demo_PROVIDER.py sets the stage. Whatever
+happens, nothing stays behind.
 """
 
-import re
-import shutil
+import importlib
 import signal
 import sys
 import tempfile
@@ -19,11 +22,12 @@ from subprocess import SubprocessError
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
 
-from flaskscale_process import MARK_VARIABLE, FlaskscaleProcess, binary_path  # noqa: E402
+from flaskscale_process import FlaskscaleProcess, binary_path  # noqa: E402
 from live_view import LiveView, in_words, instances_of  # noqa: E402
-from load_wave import CALM_AFTER, LIMIT, LoadWave, phase_at  # noqa: E402
+from load_wave import LoadWave  # noqa: E402
 
 POOL = "demo"
+PROVIDERS = ("process", "docker", "gce")
 WANTED_PEAK = 4
 CALM_SECONDS = 3  # so long must the pool stay at one instance before the wave is over
 EXIT_INTERRUPTED = 130
@@ -58,37 +62,20 @@ class Observations:
         return self.went_out and self.calm > 0
 
 
-def private_copy(text, mark):
-    """The configuration with free ports and its own state, so that a second demo, or a server that
-    runs with the file itself, is not in the way."""
-    process = f'directory = "{HERE}"\nenvironment = {{ {MARK_VARIABLE} = "{mark}" }}'
-    changes = (
-        (r'^listen = "127\.0\.0\.1:\d+"', 'listen = "127.0.0.1:0"'),
-        (r'^listen = \["127\.0\.0\.1:\d+"\]', 'listen = ["127.0.0.1:0"]'),
-        (r'^state_dir = ".*"', 'state_dir = "state"'),
-        (r'^directory = ".*"', process),
-    )
-    for pattern, replacement in changes:
-        text, count = re.subn(pattern, lambda _, new=replacement: new, text, flags=re.MULTILINE)
-        if count != 1:
-            raise RuntimeError(f"flaskscale.toml: {count} lines match {pattern}")
-    return text
-
-
-def missing_tools():
+def missing_tools(stage):
     """What the demo needs and this machine lacks."""
-    missing = [tool for tool in ("wrk", "/usr/bin/gunicorn") if shutil.which(tool) is None]
+    missing = stage.missing()
     if not binary_path().is_file():
         missing.append(str(binary_path()))
     return missing
 
 
-def drive(server, view):
+def drive(server, view, shape):
     """Sends the wave through; returns (observations, measured, last status of the pool, seconds,
     instance-seconds)."""
     seen = Observations()
     first = server.pool(POOL)["scaling"]["instance_seconds"]
-    with LoadWave(server.url()) as wave:
+    with LoadWave(server.url(), shape) as wave:
         start = time.monotonic()
         second = 0
         while True:
@@ -96,9 +83,9 @@ def drive(server, view):
             wave.advance(elapsed)
             pool = server.pool(POOL)
             seen.note(pool)
-            view.second(elapsed, phase_at(elapsed), pool)
+            view.second(elapsed, shape.phase_at(elapsed), pool)
             view.decisions(server.decisions(POOL))
-            if elapsed >= LIMIT or (elapsed >= CALM_AFTER and seen.calm >= CALM_SECONDS):
+            if elapsed >= shape.limit or (elapsed >= shape.calm_after and seen.calm >= CALM_SECONDS):
                 break
             second += 1
             time.sleep(max(0.0, start + second - time.monotonic()))
@@ -133,7 +120,7 @@ def summarise(view, seen, measured, pool, elapsed, used):
     if not seen.went_out:
         problems.append(f"the pool was not seen to grow from 1 to {WANTED_PEAK} instances")
     elif not seen.came_back:
-        problems.append(f"the pool was not seen back at 1 instance within {LIMIT} s")
+        problems.append(f"the pool was not seen back at 1 instance within {elapsed:.0f} s")
     return problems
 
 
@@ -142,22 +129,24 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def run(view, directory):
+def run(view, directory, stage):
     """One demo; returns the exit status."""
-    server = FlaskscaleProcess("", directory=directory, wait="serving")
-    server.write_config(private_copy((HERE / "flaskscale.toml").read_text(), server.mark))
+    server = FlaskscaleProcess("", directory=directory, wait="serving",
+                               environment=stage.environment, start_timeout=stage.start_timeout)
+    server.write_config(stage.config((HERE / "flaskscale.toml").read_text(), server.mark))
     try:
         with server:
             view.line(f"FlaskScale at {server.url()}, admin at {server.admin_url}, "
-                      f"process {server.pid}")
+                      f"process {server.pid}; instances: {stage.instances}")
             view.header()
             try:
-                results = drive(server, view)
+                results = drive(server, view, stage.wave)
             except KeyboardInterrupt:
                 view.line("interrupted: ending FlaskScale and its instances", "bad")
                 server.stop()
                 return EXIT_INTERRUPTED
             problems = summarise(view, *results)
+        problems += stage.left_behind()
     except (AssertionError, RuntimeError, OSError, HTTPException, SubprocessError) as error:
         view.line(f"{type(error).__name__}: {error}", "bad")
         return 1
@@ -168,20 +157,26 @@ def run(view, directory):
     return 1 if problems else 0
 
 
-def main():
+def main(arguments):
     """Entry point."""
     view = LiveView(sys.stdout)
-    if missing := missing_tools():
+    provider = arguments[0] if arguments else PROVIDERS[0]
+    if provider not in PROVIDERS or len(arguments) > 1:
+        view.line(f"usage: demo.py [{' | '.join(PROVIDERS)}]", "bad")
+        return 2
+    stage = importlib.import_module(f"demo_{provider}").Stage()
+    if missing := missing_tools(stage):
         view.line(f"missing: {', '.join(missing)}; `./dev demo` installs and builds all", "bad")
         return 1
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     with tempfile.TemporaryDirectory(prefix="flaskscale-demo-") as directory:
         try:
-            return run(view, directory)
+            with stage:
+                return run(view, directory, stage)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
