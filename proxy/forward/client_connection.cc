@@ -365,7 +365,7 @@ void ClientConnection::set_request_flow(RequestFlow flow) {
 
 void ClientConnection::on_exchange_end(AfterExchange after) {
   exchange_ = nullptr;
-  if (after == AfterExchange::cut) {
+  if (after == AfterExchange::cut || broken_) {
     transport_->abort();
     close();
     return;
@@ -387,7 +387,7 @@ void ClientConnection::on_exchange_end(AfterExchange after) {
 
 void ClientConnection::become_idle() {
   state_ = State::idle;
-  holds_ = static_cast<uint8_t>(holds_ & ~(kFlow | kPipelined));
+  holds_ = static_cast<uint8_t>(holds_ & ~kFlow);  // on_bytes() looks at the other again
   update_interest();
   restart_timer();
   if (consuming_) return;

@@ -107,6 +107,7 @@ class ClientConnection final : public ClientSession, public ClientStream {
   uint8_t holds_ = 0;
   bool keep_alive_ = true;  // the client's and our wish so far
   bool consuming_ = false;  // inside consume()
+  bool broken_ = false;     // a write has failed: what is held of its requests is nobody's any more
   bool close_when_sent_ = false;
   bool shut_down_when_sent_ = false;
 };

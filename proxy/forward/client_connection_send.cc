@@ -41,6 +41,7 @@ SendState ClientConnection::sent(SendState state) {
     update_interest();
     if (!deadline_.is_armed()) restart_timer();
   }
+  if (state == SendState::failed) broken_ = true;
   return state;
 }
 
@@ -142,7 +143,6 @@ size_t ClientConnection::send_own_answer(http::OwnAnswer answer) {
   std::string& out = services_.head_out;
   out.clear();
   http::write_own_answer(answer, out);
-  // A client that is gone is noticed by the next read.
   static_cast<void>(sent(outgoing_.send(*transport_, out)));
   return out.size();
 }
@@ -172,7 +172,11 @@ void ClientConnection::refuse(uint16_t status, std::string_view reason, std::str
   record.total = now - began_;
   services_.counters.record_without_pool(record);
   if (services_.access_log != nullptr) services_.access_log->on_exchange(record);
-  linger();
+  if (broken_) {
+    close();
+  } else {
+    linger();
+  }
 }
 
 }  // namespace flaskscale::forward

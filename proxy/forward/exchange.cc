@@ -382,7 +382,7 @@ void Exchange::on_response(const http::ResponseHead& head, std::string_view body
   const SendState state = client_->send_head(edited(head), body, end, trailers);
   if (phase_ == Phase::ended) return;
   if (end == End::last) {
-    complete_response();
+    complete_response(state);
     return;
   }
   apply_client_state(state);
@@ -395,13 +395,18 @@ void Exchange::on_response_body(std::string_view body, End end, std::string_view
   const SendState state = client_->send_body(body, end, trailers);
   if (phase_ == Phase::ended) return;
   if (end == End::last) {
-    complete_response();
+    complete_response(state);
     return;
   }
   apply_client_state(state);
 }
 
-void Exchange::complete_response() {
+// The backend has done its part, whether or not the client got it.
+void Exchange::complete_response(SendState state) {
+  if (state == SendState::failed) {
+    reason_ = "client_left";
+    aborted_ = true;
+  }
   finish(request_complete_ ? AfterExchange::keep : AfterExchange::close);
 }
 

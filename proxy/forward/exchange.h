@@ -139,7 +139,7 @@ class Exchange final : public balancer::Waiter {
   void send_request();
   void restart_response_timer();
   void apply_client_state(SendState state);
-  void complete_response();
+  void complete_response(SendState state);
   bool may_try_again(const Error& error) const;
   bool begin_retry();
   void try_again();

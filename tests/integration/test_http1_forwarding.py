@@ -386,6 +386,20 @@ def test_lets_the_backend_go_when_the_client_leaves(door, backend):
     door.until_counted("in_flight", 0)
 
 
+def test_serves_nothing_more_of_what_a_client_that_is_gone_had_pipelined(door, backend):
+    gate = Gate()
+    backend.answer = gate
+    seen = len(backend.requests)
+
+    with door.client() as client:
+        client.send(GET * 1000)
+        backend.wait_requests(seen + 1)
+    gate.open()
+
+    door.until(lambda: door.metric("flaskscale_connections") == 0, "the client to be forgotten")
+    assert len(backend.requests) - seen < 10
+
+
 # Large bodies
 
 @pytest.mark.parametrize("size", [16383, 65536, 262145, 5_000_003])

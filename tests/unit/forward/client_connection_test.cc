@@ -327,5 +327,34 @@ TEST_F(ClientConnectionTest, GivesUpWhenTheClientsConnectionBreaks) {
   EXPECT_TRUE(backend_.newest_is_closed_by_peer());
 }
 
+// A write that fails tells of it before any read: what the client had sent ahead is still unread.
+TEST_F(ClientConnectionTest, ServesNothingThatWasPipelinedByAClientThatIsGone) {
+  backend_.hold_answers();
+  Client& client = connect();
+  for (int i = 0; i < 5; ++i) send(client, kGet);
+  settle();
+  ASSERT_TRUE(backend_.has_received("GET / "));
+  side_.call([&] { client.peer->write_error = EPIPE; });
+  backend_.answer_with(std::string(kOk));
+  backend_.send(kOk);
+  EXPECT_TRUE(until_closed(client));
+  EXPECT_EQ(reason("client_left"), 1U);
+  EXPECT_EQ(reason("ok"), 0U);
+  EXPECT_EQ(traffic().aborted, 1U);
+}
+
+TEST_F(ClientConnectionTest, AnswersNothingElseForItselfToAClientThatIsGone) {
+  Client& client = connect();
+  side_.call([&] { client.peer->write_error = EPIPE; });
+  for (int i = 0; i < 5; ++i) send(client, "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
+  EXPECT_TRUE(until_closed(client));
+  EXPECT_EQ(without_pool().no_route, 1U);
+
+  Client& wrong = connect();
+  side_.call([&] { wrong.peer->write_error = EPIPE; });
+  send(wrong, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+  EXPECT_TRUE(until_closed(wrong));
+}
+
 }  // namespace
 }  // namespace flaskscale::forward
