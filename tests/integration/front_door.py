@@ -155,9 +155,10 @@ class FrontDoor(FlaskscaleProcess):
                 counts[reason] = counts.get(reason, 0) + number
         return counts
 
-    def expect_reason(self, *words):
-        """As a context: within it exactly one reason must be counted, of `words` if given."""
-        return _ReasonCounted(self, words)
+    def expect_reason(self, *words, beside=0):
+        """As a context: within it exactly one reason must be counted, of `words` if given.
+        `beside`: how many connections are open before it."""
+        return _ReasonCounted(self, words, beside)
 
     def _all_pools_up(self):
         # Every backend, so that a test may count on all of them from its first request on.
@@ -178,13 +179,17 @@ class FrontDoor(FlaskscaleProcess):
 
 
 class _ReasonCounted:
-    def __init__(self, door, words):
+    def __init__(self, door, words, beside):
         self._door = door
         self._words = set(words)
+        self._beside = beside
         self._before = {}
         self.word = None
 
     def __enter__(self):
+        # An answer is counted after it was sent, but before its connection is forgotten.
+        self._door.until(lambda: self._door.metric("flaskscale_connections") == self._beside,
+                         f"{self._beside} open connections")
         self._before = self._door.reasons()
         return self
 

@@ -130,7 +130,8 @@ def test_shows_what_waits(stage, clients):
     assert statuses(served + waiting) == [200] * 4
     queue = door.pool()["queue"]
     assert (queue["depth"], queue["bytes"], queue["oldest_seconds"]) == (0, 0, 0)
-    assert door.metric("flaskscale_queue_wait_seconds_count", pool="app") >= 3
+    door.until(lambda: door.metric("flaskscale_queue_wait_seconds_count", pool="app") >= 3,
+               "three waits counted")
 
 
 # Limits
@@ -141,7 +142,7 @@ def test_refuses_when_the_queue_is_full(stage, clients):
     door = stage.front_door(backend, pool={"slots": 1}, queue={"limit": 2})
     served, waiting = queue_up(door, clients, count=2)
 
-    with door.expect_reason("queue_full"):
+    with door.expect_reason("queue_full", beside=3):
         answer = door.get("/refused", extra="Accept: application/json\r\n")
 
     assert answer.status == 503
@@ -172,7 +173,7 @@ def test_refuses_what_has_waited_too_long(stage, clients):
     served, _ = queue_up(door, clients, count=0)
 
     started = time.monotonic()
-    with door.expect_reason("waited_too_long"):
+    with door.expect_reason("waited_too_long", beside=1):
         answer = door.get("/late")
     passed = time.monotonic() - started
 
