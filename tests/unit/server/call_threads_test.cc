@@ -84,11 +84,13 @@ TEST(CallThreads, EndWaitsForCallsUnderWayAndForgetsTheOthers) {
       }
     });
     EXPECT_TRUE(gate.wait_for(static_cast<int>(CallThreads::kMost)));
+    const CallThreads& ending = *threads;
     end = std::thread([&, threads = std::move(threads)]() mutable {
       threads.reset();
       destroyed.set_value();
     });
     auto done = destroyed.get_future();
+    EXPECT_TRUE(loop.eventually([&] { return ending.under_way() == CallThreads::kMost; }));
     EXPECT_EQ(done.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
     gate.open();
     EXPECT_EQ(done.wait_for(LoopThread::kPatience), std::future_status::ready);
