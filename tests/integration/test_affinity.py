@@ -72,6 +72,7 @@ def test_a_full_backend_costs_nobody_a_wait(stage):
     mine = int(first.body)
     cookie = f"Cookie: who={_cookie(first)}\r\n"
     count = len(backends[mine].targets)
+    door.until_counted("in_flight", 0)  # the answer came before its slot was free
 
     with door.client() as holder, door.client() as second:
         request = f"GET / HTTP/1.1\r\nHost: a\r\n{cookie}\r\n".encode()

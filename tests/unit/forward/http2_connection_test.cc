@@ -157,8 +157,8 @@ TEST_F(Http2ConnectionQueueTest, GivesNoCreditWhileTheExchangeTakesNothing) {
 }
 
 TEST_F(Http2ConnectionTest, HoldsLittleForAClientThatGivesNoWindow) {
-  backend_.answer_with("HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" +
-                       std::string(10'000'000, 'x'));
+  backend_.answer_with("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" +
+                       std::string(1'000'000, 'x'));
   Client& client = connect<Http2Connection>();
   std::string requests = std::string(h2::kPreface) + h2::settings({{4, 0}});
   for (uint32_t i = 0; i < 50; ++i) requests += h2::get(1 + 2 * i);
